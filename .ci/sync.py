@@ -1,0 +1,56 @@
+"""Export the modules from the notebooks and clean the notebooks; `--check` fails when that changes anything.
+
+nbdev does the export and removes metadata and execution counts. On top of that a committed page keeps only outputs
+that a reader needs: no progress bars or warnings (they go to stderr), no failed cell, nothing of the machine.
+"""
+import re, subprocess, sys
+from pathlib import Path
+
+import nbformat
+
+root = Path(__file__).parent.parent
+MACHINE = re.compile(r"(/home/|/root/|/tmp/|/Users/|[A-Z]:\\\\)[\w.\\/-]*")
+
+def clean(path: Path) -> list[str]:
+    "Drop what is not for readers; the complaints that only the author can mend."
+    nb, wrong = nbformat.read(path, 4), []
+    before = nbformat.writes(nb)
+    for cell in nb.cells:
+        if cell.cell_type != "code": continue
+        cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+        for o in cell.outputs:
+            if o.output_type == "error": wrong.append(f"a failed cell: {o.ename}")
+            text = o.get("text", "") + "".join(v for k, v in o.get("data", {}).items() if k.startswith("text/"))
+            if m := MACHINE.search(text): wrong.append(f"an output names a place on a machine: {m[0]}")
+    if nbformat.writes(nb) != before: nbformat.write(nb, path)
+    if path.stat().st_size > 1_000_000: wrong.append(f"{path.stat().st_size//1024} KiB; at most 1 MB")
+    if path.parent.name == "nbs" and path.stem != "index" and not any("parameters" in c.metadata.get("tags", []) for c in nb.cells):
+        wrong.append("no parameters cell")
+    return [f"{path.relative_to(root)}: {w}" for w in wrong]
+
+def readme() -> None:
+    "README.md is index.ipynb as Markdown, its links pointing into nbs/."
+    text = subprocess.run([sys.executable, "-m", "nbconvert", "--to", "markdown", "--stdout", "--TagRemovePreprocessor.enabled=True",
+                           "--TagRemovePreprocessor.remove_cell_tags=parameters", "--TagRemovePreprocessor.remove_cell_tags=notebook-only", "nbs/index.ipynb"],
+                          cwd=root, check=True, capture_output=True, text=True).stdout
+    text = re.sub(r"\]\((?!https?:|#|mailto:)([\w./-]+\.ipynb)\)", r"](nbs/\1)", text)
+    text = re.sub(r"\]\(\.\./", "](", text)
+    (root/"README.md").write_text(re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", encoding="utf-8")
+
+def main() -> int:
+    books = sorted(p for p in (root/"nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+    for f in (root/"mmrec").glob("*.py"): f.unlink()  # a module whose notebook is gone shall go too
+    for command in (["nbdev_export"], ["nbdev_clean"]):
+        done = subprocess.run([str(Path(sys.executable).parent/command[0])], cwd=root, capture_output=True, text=True)
+        if done.returncode: print(done.stdout, done.stderr); return 1
+    wrong = [w for p in books for w in clean(p)]
+    if (root/"nbs"/"index.ipynb").exists(): readme()
+    if "--check" in sys.argv:
+        changed = subprocess.run(["git", "status", "--porcelain", "--", "mmrec", "nbs", "README.md"], cwd=root, capture_output=True, text=True).stdout
+        if changed:
+            wrong.append(f"notebooks, modules and README differ from a fresh export; run python .ci/sync.py and commit:\n{changed}")
+            print(subprocess.run(["git", "diff", "--", "mmrec", "nbs", "README.md"], cwd=root, capture_output=True, text=True).stdout[:4000])
+    print(*wrong or [f"{len(books)} notebooks are clean and exported"], sep="\n")
+    return bool(wrong)
+
+if __name__ == "__main__": sys.exit(main())
