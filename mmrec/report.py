@@ -147,7 +147,7 @@ main{max-width:960px;margin:0 auto;padding:24px 20px 60px}h1{font-size:1.9em;lin
 a{color:var(--accent)}.anchor-link,.jp-InputPrompt,.jp-OutputPrompt,.prompt{display:none}img{max-width:100%;height:auto}
 .jp-OutputArea-output,.jp-RenderedHTMLCommon{overflow-x:auto}pre{background:var(--soft);padding:10px 12px;border-radius:6px;overflow-x:auto;font-size:13px;line-height:1.4}
 code{background:var(--soft);padding:.1em .3em;border-radius:3px;font-size:.92em}pre code{padding:0}
-table{border-collapse:collapse;margin:.8em 0;font-variant-numeric:tabular-nums;font-size:.92em}th,td{border:0;border-bottom:1px solid var(--line);padding:5px 12px 5px 0;text-align:left;vertical-align:top}
+table{border:0;border-collapse:collapse;margin:.8em 0;font-variant-numeric:tabular-nums;font-size:.92em}th,td{border:0;border-bottom:1px solid var(--line);padding:5px 12px 5px 0;text-align:left;vertical-align:top}
 thead th{border-bottom:2px solid var(--line)}.failed{border-left:4px solid #c33;padding:8px 14px;background:var(--soft)}
 footer{margin-top:3em;border-top:1px solid var(--line);color:var(--dim);font-size:.85em}footer td,footer th{padding:2px 14px 2px 0}
 @media print{body{font-size:11pt}main{max-width:none;padding:0}h2{break-after:avoid}img,table{break-inside:avoid}}
