@@ -84,7 +84,7 @@ occasion.office: for managers | for secretaries | for the conference room | for 
 
 # %% ../nbs/00_catalogue.ipynb #e6dd3ca3
 MUSIC = vocabulary("""
-theme.sea: the tide rolls in below the harbour wall | sailors sing to the waves | salt and ocean spray | our boat drifts out
+theme.sea: the tide rolls in below the harbour wall | sailors on the waves | salt and ocean spray | our boat drifts out
 theme.sea: the captain hoists the sail | gulls above the shore | anchors away | a mermaid on the reef
 theme.road: the highway runs for miles | my truck rolls past empty motels | keep driving west | one more gas station
 theme.road: wheels on the asphalt | a hitchhiker with his thumb out | four lanes to the border | the engine hums
@@ -92,9 +92,9 @@ theme.love: I want to kiss you once again | you hold my heart | my darling, marr
 theme.love: sweetheart, stay with me | I adore you | hold me tight, honey | my valentine
 theme.faith: I kneel and pray to the Lord | angels carry my soul | hallelujah, amen | the church bells call us in
 theme.faith: a psalm for the sinner | saved by grace | the preacher reads the gospel | bless us, Father
-theme.work: my boss has cut our wages | the factory whistle blows | we strike for decent pay | from nine to five for nothing
+theme.work: my boss has cut our wages | the factory whistle blows | we strike for decent pay | nine to five for nothing
 theme.work: overtime on the assembly line | the union stands with us | another shift in the mine | sacked on payday
-theme.city: skyscrapers and subway trains | taxi lights on crowded streets | rooftops over downtown | traffic on the avenue
+theme.city: skyscrapers and subway trains | taxis on crowded streets | rooftops over downtown | traffic on the avenue
 theme.city: neon on the boulevard | the metro at rush hour | concrete and sirens | lofts above the square
 theme.space: rockets leave for distant planets | the astronaut calls from orbit | beyond the galaxy | gravity lets me go
 theme.space: comets and satellites | we landed on Mars | the shuttle counts down | light years from Earth
@@ -152,32 +152,39 @@ tone.thankful: I owe you one | I appreciate every one of you | bless those who l
 TEMPLATES = {
     "shop": ["A {product}, {make}, {occasion}. {more}", "Looking for something {occasion}? Try this {product}, {make}.",
              "{occasion}, we suggest this {product}. It is {make}. {more}", "{make}: a {product} meant {occasion}.",
-             "{more} This {product} is {make}. It was planned {occasion}.", "We sell this {product} {occasion}. It is {make}."],
+             "{more} This {product} is {make}. It was planned {occasion}.",
+             "We sell this {product} {occasion}. It is {make}."],
     "video": ["{topic}: {format}. {more}", "{more} {format}: {topic}.", "My day of {topic}. {format}!",
-              "{format}. Yes, this is about {topic}.", "{topic}, {topic}, and then: {format}.", "New: {topic}, {format}. {more}"],
-    "social": ["{topic} today. {tone}.", "{tone}. {topic} since this morning. {more}", "Weekend: {topic}. {tone}. {more}",
+              "{format}. Yes, this is about {topic}.", "{topic}, {topic}, then: {format}.",
+              "New: {topic}, {format}. {more}"],
+    "social": ["{topic} today. {tone}.", "{tone}. {topic} since this morning. {more}", "Weekend: {topic}. {tone}.",
                "{more} First {topic}, then {topic}. {tone}.", "{tone}. Yes, {topic} again."],
-    "music": ["{theme} / {voice} / {theme} / {more}", "{more} / {theme} / {theme} / {voice}", "{voice} / {theme} / {voice} / {theme}",
-              "{theme} / {more} / {voice} / {voice}", "{voice} / {more} / {theme} / {theme}"]}
+    "music": ["{theme} / {voice} / {theme} / {more}", "{more} / {theme} / {theme} / {voice}",
+              "{voice} / {theme} / {voice} / {theme}", "{theme} / {more} / {voice} / {voice}",
+              "{voice} / {more} / {theme} / {theme}"]}
 TITLES = {"shop": "{name} {product}", "video": "{name}: {topic}", "social": "{name} is {topic}", "music": "{name}"}
-MORE = {"shop": ["Ships within two days.", "Returns are accepted for thirty days.", "One size.", "Please read the label.", ""],
-        "video": ["Please subscribe.", "Part two follows on Sunday.", "Sound on.", "Filmed in one take.", "New every week.", ""],
-        "social": ["More later.", "Anyway.", "Good morning from me.", "It is Tuesday already.", "Long day.", ""],
-        "music": ["oh, oh, oh", "la la la", "yeah, yeah", "one, two, three, four", "hm, hm", "once again"]}
+MORE = {
+    "shop": ["Ships within two days.", "Returns are accepted for a month.", "One size.", "Please read the label.", ""],
+    "video": ["Please subscribe.", "Part two follows on Sunday.", "Sound on.", "Filmed in one take.", "New each week."],
+    "social": ["More later.", "Anyway.", "Good morning from me.", "It is Tuesday already.", "Long day.", ""],
+    "music": ["oh, oh, oh", "la la la", "yeah, yeah", "one, two, three, four", "hm, hm", "once again"]}
 
 # %% ../nbs/00_catalogue.ipynb #1bc16706
 _t = np.linspace(0, 2 * np.pi, 60, endpoint=False)
 def _ring(r, x=0., y=0., tall=1.): return np.stack([x + r * np.sin(_t), y - tall * r * np.cos(_t)], 1)
 def _box(x0, y0, x1, y1): return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
 def _poly(*points): return np.array(points, float)
-_spikes = np.array([1, .42] * 5)[:, None] * np.stack([np.sin(np.arange(10) * np.pi / 5), -np.cos(np.arange(10) * np.pi / 5)], 1)
-_heart = np.stack([np.sin(_t) ** 3, -(13 * np.cos(_t) - 5 * np.cos(2 * _t) - 2 * np.cos(3 * _t) - np.cos(4 * _t)) / 16], 1)
+_a = np.arange(10) * np.pi / 5
+_spikes = np.array([1, .42] * 5)[:, None] * np.stack([np.sin(_a), -np.cos(_a)], 1)
+_heart = np.stack([np.sin(_t) ** 3, -sum(w * np.cos(n * _t) for n, w in ((1, 13), (2, -5), (3, -2), (4, -1))) / 16], 1)
+_moon = np.concatenate([_ring(.95)[:31], (_ring(.95) * [.3, 1])[30::-1]]) - [.45, 0]
 MOTIFS = {  # name -> [(polygon, which of the palette's two paints)]
     "star": [(_spikes, 0)],
     "heart": [(_heart, 0)],
     "fish": [(_poly((.3, 0), (1, -.55), (1, .55)), 1), (_ring(.7, -.25, tall=.65), 0), (_ring(.1, -.65, -.1), 1)],
     "house": [(_box(-.7, -.1, .7, .9), 0), (_poly((-1, -.1), (0, -.95), (1, -.1)), 1), (_box(-.2, .3, .2, .9), 1)],
-    "tree": [(_box(-.15, .4, .15, 1), 1), (_poly((-.8, .5), (0, -.35), (.8, .5)), 0), (_poly((-.6, 0), (0, -1), (.6, 0)), 0)],
+    "tree": [(_box(-.15, .4, .15, 1), 1), (_poly((-.8, .5), (0, -.35), (.8, .5)), 0),
+             (_poly((-.6, 0), (0, -1), (.6, 0)), 0)],
     "flower": [(_ring(.68 + .32 * np.cos(6 * _t)), 0), (_ring(.26), 1)],
     "moon": [(np.concatenate([_ring(.95)[:31], (_ring(.95) * [.3, 1])[30::-1]]) - [.45, 0], 0)],
     "boat": [(_poly((-1, .35), (1, .35), (.6, .9), (-.6, .9)), 0), (_poly((.05, -1), (.8, .2), (.05, .2)), 1),
@@ -211,7 +218,7 @@ def _stamps(layout: str, rng) -> list[tuple]:  # x and y of the centre, radius, 
     x, y, r = rng.uniform(.45, .55), rng.uniform(.45, .55), rng.uniform(.3, .38)
     jitter = rng.uniform(-.03, .03, (4, 4, 2))
     if layout == "pair": return [(.28, y, .2), (.72, y, .2)]
-    if layout == "scatter": return [((a + .5) / 4 + jitter[a, b, 0], (b + .5) / 4 + jitter[a, b, 1], .1) for a in range(4) for b in range(4)]
+    if layout == "scatter": return [(*((np.array(ab) + .5) / 4 + jitter[ab]), .1) for ab in np.ndindex(4, 4)]
     if layout == "frame": return [(a / 5 + .1, b / 5 + .1, .085) for a in range(5) for b in range(5) if {a, b} & {0, 4}]
     return [(x, y, r)]
 
@@ -221,14 +228,15 @@ def _paints(palette: str, rng) -> list[tuple]:
     rgb = [np.array([int(c[i:i + 2], 16) for i in (1, 3, 5)]) for c in PALETTES[palette]]
     return [tuple(int(v) for v in np.clip(c + rng.integers(-14, 15, 3), 0, 255)) for c in rgb]
 
-def picture(traits: dict[str, str],  # any of motif, palette, texture, layout, motion; motif and palette are else left to chance
+def picture(traits: dict[str, str],  # any of motif, palette, texture, layout, motion
             seed,                    # the same seed gives the same picture
             size: int = 128,         # pixels along each side
             phase: float = 0.,       # where in its motion, 0..1 (for the frames of a video)
             ) -> Image.Image:
     "Draw one picture: twice as large, then halved, so that edges are smooth."
     rng = np.random.default_rng(seed)
-    t = {"motif": rng.choice(list(MOTIFS)), "palette": rng.choice(list(PALETTES)), "texture": "plain", "layout": "single", "motion": ""} | traits
+    t = {"motif": rng.choice(list(MOTIFS)), "palette": rng.choice(list(PALETTES)), "texture": "plain",
+         "layout": "single", "motion": ""} | traits
     paint, S = _paints(t["palette"], rng), 2 * size
     im = Image.new("RGB", (S, S), paint[0]); draw = ImageDraw.Draw(im)
     _ground(draw, t["texture"], paint[1], S, rng)
@@ -245,9 +253,10 @@ def picture(traits: dict[str, str],  # any of motif, palette, texture, layout, m
 RATE, SECONDS = 16000, 3.2
 TEMPI = {"slow": (62, 76), "medium": (98, 114), "fast": (150, 176)}  # beats per minute
 BEATS = ("none", "shaker", "drums")
-MOODS = {"bright": (330., (0, 2, 4, 5, 7, 9, 11)), "dark": (165., (0, 2, 3, 5, 7, 8, 10))}  # key note in Hz, major or minor scale
-INSTRUMENTS = {  # strength of harmonics 1, 2, ...; attack and decay in seconds; breath noise; vibrato as a share of the pitch
-    "piano": ([1, .6, .35, .25, .12, .08, .05], .005, .5, 0, 0), "organ": ([1, .9, .1, .7, 0, .4, 0, .3], .03, 9, 0, .004),
+MOODS = {"bright": (330., (0, 2, 4, 5, 7, 9, 11)), "dark": (165., (0, 2, 3, 5, 7, 8, 10))}  # key note (Hz), scale
+INSTRUMENTS = {  # strength of harmonics 1, 2, ...; attack, decay (seconds); breath noise; vibrato (share of the pitch)
+    "piano": ([1, .6, .35, .25, .12, .08, .05], .005, .5, 0, 0),
+    "organ": ([1, .9, .1, .7, 0, .4, 0, .3], .03, 9, 0, .004),
     "flute": ([1, .12, .03], .08, 9, .04, .006), "synth": ([1 / k for k in range(1, 22)], .01, 9, 0, 0),
     "banjo": ([.4, .7, 1, .8, .7, .6, .5, .4, .3, .2], .002, .1, .03, 0)}
 
@@ -269,7 +278,8 @@ def _drums(rng, beat: str, step: float, n: int) -> np.ndarray:
         at, t = int(i * step / 2 * RATE), np.arange(int(.14 * RATE)) / RATE
         hiss = rng.normal(0, 1, len(t))
         hit = .12 * hiss * np.exp(-t / .03) if beat == "shaker" else .15 * hiss * np.exp(-t / .015)
-        if beat == "drums" and i % 4 == 0: hit = hit + .9 * np.sin(2 * np.pi * (50 * t - 3 * np.exp(-t / .03))) * np.exp(-t / .08)
+        kick = .9 * np.sin(2 * np.pi * (50 * t - 3 * np.exp(-t / .03))) * np.exp(-t / .08)
+        if beat == "drums" and i % 4 == 0: hit = hit + kick
         if beat == "drums" and i % 4 == 2: hit = hit + .5 * hiss * np.exp(-t / .06)
         out[at:at + len(t)] += hit[:n - at]
     return out
@@ -294,31 +304,30 @@ def sound(traits: dict[str, str],  # any of instrument, tempo, beat, mood; the r
          "mood": rng.choice(list(MOODS))} | traits
     step, (key, scale), n = 60 / rng.uniform(*TEMPI[t["tempo"]]), MOODS[t["mood"]], int(SECONDS * RATE)
     root = key * 2 ** (rng.integers(-4, 5) / 12)
-    play = lru_cache(lambda d, beats: tone(rng, root * 2 ** (d // 7 + scale[d % 7] / 12), step * beats, t["instrument"]))
+    pitch = lambda d: root * 2 ** (d // 7 + scale[d % 7] / 12)
+    play = lru_cache(lambda d, beats: tone(rng, pitch(d), step * beats, t["instrument"]))
     out = _melody(rng, step, play, n) + _drums(rng, t["beat"], step, n)
     return .8 * out / np.abs(out).max()
 
 # %% ../nbs/00_catalogue.ipynb #7a93d2b2
 WORLDS = {  # kind -> modality -> trait -> values; in text the values are the vocabulary's
-    "shop": {"text": SHOP, "image": {"motif": ("star", "heart", "fish", "house", "tree", "flower"), "palette": tuple(PALETTES),
-                                     "texture": TEXTURES}},
-    "video": {"text": CLIPS, "video": {"motif": ("star", "fish", "house", "moon", "boat"), "palette": tuple(PALETTES), "motion": MOTIONS},
-              "audio": {"instrument": ("piano", "organ", "flute", "synth"), "tempo": tuple(TEMPI)}},
+    "shop": {"text": SHOP, "image": {"motif": tuple(MOTIFS)[:6], "palette": tuple(PALETTES), "texture": TEXTURES}},
+    "video": {"text": CLIPS, "video": {"motif": tuple(MOTIFS)[::2], "palette": tuple(PALETTES), "motion": MOTIONS},
+              "audio": {"instrument": tuple(INSTRUMENTS)[:4], "tempo": tuple(TEMPI)}},
     "social": {"text": POSTS, "image": {"motif": tuple(MOTIFS), "palette": tuple(PALETTES), "layout": LAYOUTS}},
     "music": {"text": MUSIC, "image": {"palette": tuple(PALETTES), "texture": TEXTURES},
               "audio": {"instrument": tuple(INSTRUMENTS), "tempo": tuple(TEMPI), "beat": BEATS, "mood": tuple(MOODS)}}}
 KINDS = tuple(WORLDS)
-
 def _rng(seed: int, kind: str, *part: int) -> np.random.Generator:
     "An own stream of chance for each part of a world, so that one part does not shift another."
     return np.random.default_rng([int(seed), KINDS.index(kind), *part])
 
-def draw_traits(kind: str, items: int, seed: int) -> dict[tuple, np.ndarray]:  # (modality, trait) -> value index of each item
+def draw_traits(kind: str, items: int, seed: int) -> dict:  # (modality, trait) -> value index of each item
     "Each trait falls independently of all others."
     rng = _rng(seed, kind, 1)
-    return {(m, t): rng.integers(0, len(values), items) for m, traits in WORLDS[kind].items() for t, values in traits.items()}
+    return {(m, t): rng.integers(0, len(v), items) for m, traits in WORLDS[kind].items() for t, v in traits.items()}
 
-def draw_missing(kind: str, items: int, seed: int, share: float = .08) -> dict[str, np.ndarray]:  # modality -> bool of each item
+def draw_missing(kind: str, items: int, seed: int, share: float = .08) -> dict:  # modality -> bool of each item
     "Which items lack a modality: `share` of them for each, never two at once."
     order, n = _rng(seed, kind, 2).permutation(items), round(share * items)
     return {m: np.isin(np.arange(items), order[j * n:(j + 1) * n]) for j, m in enumerate(WORLDS[kind])}
@@ -328,19 +337,20 @@ SHARPNESS, FAME = 2.2, 1.1   # sigma, alpha
 CROWDS, SHARED = 40, .7      # how many crowds; how much of a liking comes from one's crowd
 
 def draw_people(traits: dict, users: int, rng) -> tuple[np.ndarray, np.ndarray]:  # taste [users, items], crowd [users]
-    "How much each user likes each item's traits, mean 0 and spread 1 per user. Each modality has an equal say on average."
+    "How much each user likes each item's traits, mean 0 and spread 1 per user; modalities have an equal say."
     crowd, taste = rng.integers(0, CROWDS, users), 0.
     modalities = [m for m, _ in traits]
     for (m, t), z in traits.items():
         shape = z.max() + 1
-        liking = SHARED * rng.normal(0, 1, (CROWDS, shape))[crowd] + (1 - SHARED ** 2) ** .5 * rng.normal(0, 1, (users, shape))
+        common, own = rng.normal(0, 1, (CROWDS, shape))[crowd], rng.normal(0, 1, (users, shape))
+        liking = SHARED * common + (1 - SHARED ** 2) ** .5 * own
         weight = (rng.gamma(1., .5, CROWDS)[crowd] + rng.gamma(1., .5, users)) / np.sqrt(modalities.count(m))
         part = liking[:, z]
         taste = taste + weight[:, None] * (part - part.mean(1, keepdims=True))
     return taste / taste.std(1, keepdims=True), crowd
 
 def draw_fame(cold: np.ndarray, rng) -> np.ndarray:  # bool [items] -> log-popularity [items]
-    "Zipf: the item of rank r is chosen like r ** -FAME. A late item has had no time to become famous: it gets the mean."
+    "Zipf: the item of rank r is chosen like r ** -FAME. A late item cannot be famous yet: it gets the mean."
     fame = -FAME * np.log(rng.permutation(len(cold)) + 1.)
     return np.where(cold, 0, fame - fame.mean())
 
@@ -364,10 +374,10 @@ OPINIONS = vocabulary("""
 say.positive: I love it | exactly what I hoped for | wonderful, every bit of it | could not be happier | a joy each time
 say.neutral: it is all right | does what it says | neither good nor bad | okay, I suppose | about what I expected
 say.negative: I regret this | very disappointing | not at all what I hoped for | a let-down | I would not do it again
-for.self use: I picked it for myself | this one is just for me | I come back to it every evening | it is part of my routine
-for.gift: I gave it to my sister | it was a birthday present for a friend | a surprise for my parents | meant for somebody else
-for.comparison: the others I tried are different | compared it with last year's | I put it next to two rivals | better known ones exist
-for.complaint: please sort this out | I want an answer from the makers | I have written to support | somebody should fix this
+for.self use: I picked it for myself | this is just for me | I come back to it every evening | part of my routine
+for.gift: I gave it to my sister | a birthday present for a friend | a surprise for my parents | for somebody else
+for.comparison: the others I tried differ | compared it with last year's | I put it next to two rivals
+for.complaint: please sort this out | I want an answer | I have written to support | somebody should fix this
 """)
 REVIEWS = ["{say}. {for}.", "{for}. {say}!", "{say} - {for}.", "{for}: {say}.", "{say}; {for}. {say}."]
 
@@ -383,7 +393,7 @@ def draw_reviews(taste: np.ndarray,  # for each interaction how much the user li
     return pd.DataFrame(rows, columns=["rating", "review", "sentiment", "intent"])
 
 # %% ../nbs/00_catalogue.ipynb #911ab656
-START, LATE, END = 1704067200, 1751328000, 1756684800  # seconds: 1 January 2024; 1 July 2025, when late items come out; 1 September 2025
+START, LATE, END = 1704067200, 1751328000, 1756684800  # 1 January 2024; late items come out on 1 July 2025; 1 September
 
 def draw_interactions(world: dict, kind: str, seed: int) -> pd.DataFrame:  # user, item, timestamp, rating, review, ...
     "The log of choices in the order of time."
@@ -391,8 +401,9 @@ def draw_interactions(world: dict, kind: str, seed: int) -> pd.DataFrame:  # use
     for u, chosen in enumerate(world["chosen"]):
         late = max(1, len(chosen) // 10)
         joined = rng.integers(START, (START + LATE) // 2)
-        when = np.concatenate([np.sort(rng.integers(joined, LATE, len(chosen) - late)), np.sort(rng.integers(LATE, END, late))])
-        rows.append(pd.DataFrame({"user": u, "item": chosen, "timestamp": when + np.arange(len(chosen))}))  # no two at once
+        when = np.sort(np.concatenate([rng.integers(joined, LATE, len(chosen) - late), rng.integers(LATE, END, late)]))
+        when = when + np.arange(len(chosen))   # no two at once
+        rows.append(pd.DataFrame({"user": u, "item": chosen, "timestamp": when}))
     log = pd.concat(rows).sort_values(["timestamp", "user"], kind="stable").reset_index(drop=True)
     return pd.concat([log, draw_reviews(world["taste"][log.user, log.item], rng)], axis=1)
 
@@ -402,25 +413,28 @@ def draw_follows(crowd: np.ndarray, rng) -> pd.DataFrame:  # user, follows
     for u, c in enumerate(crowd):
         near, far = np.setdiff1d(np.flatnonzero(crowd == c), u), np.flatnonzero(crowd != c)
         n = int(rng.integers(3, 13)); same = min(rng.binomial(n, .9), len(near))
-        whom = np.concatenate([rng.choice(near, same, replace=False), rng.choice(far, min(n - same, len(far)), replace=False)])
-        rows += [(u, v) for v in np.sort(whom)]
+        whom = [*rng.choice(near, same, replace=False), *rng.choice(far, min(n - same, len(far)), replace=False)]
+        rows += [(u, v) for v in sorted(whom)]
     return pd.DataFrame(rows, columns=["user_id", "follows"])
 
 # %% ../nbs/00_catalogue.ipynb #b6af5863
 MEDIA = {"image": ("images", "png"), "audio": ("audio", "wav"), "video": ("video", "gif")}
-SHELVES = {"shop": ("kitchen and bath", "living room", "desk", "to wear"), "video": ("home", "outdoors", "leisure", "money"),
-           "social": ("home", "outdoors", "leisure", "money"), "music": ("journeys", "heart", "town", "beyond")}
-_names = [a + b for a in "Ma Lo Ri Ven Sol Ta Bri Nor El Da Fen Ju".split() for b in "la ro ni dra mo ve li ston mi ka".split()]
+SHELVES = {"shop": ("kitchen, bath", "living room", "desk", "to wear"), "music": ("journey", "heart", "town", "beyond"),
+           "video": ("home", "outdoors", "leisure", "money"), "social": ("home", "outdoors", "leisure", "money")}
+_heads, _tails = "Ma Lo Ri Ven Sol Ta Bri Nor El Da Fen Ju".split(), "la ro ni dra mo ve li ston mi ka".split()
 
 def draw_items(kind: str, traits: dict, missing: dict, cold: np.ndarray, seed: int) -> pd.DataFrame:
     "The rows of items.csv. Category and price are what a shop would list; an item without text has no title either."
     rows, words = [], WORLDS[kind]["text"]
     for i in range(len(cold)):
         rng = _rng(seed, kind, 5, i)
-        phrases = {t: list(v.values())[traits["text", t][i]] for t, v in words.items()} | {"more": MORE[kind], "name": [str(rng.choice(_names))]}
-        row = {"item_id": f"{kind}-{i:04d}", "title": say(rng, [TITLES[kind]], phrases), "text": say(rng, TEMPLATES[kind], phrases)}
+        phrases = {t: list(v.values())[traits["text", t][i]] for t, v in words.items()}
+        phrases |= {"more": MORE[kind], "name": [f"{rng.choice(_heads)}{rng.choice(_tails)}"]}
+        row = {"item_id": f"{kind}-{i:04d}", "title": say(rng, [TITLES[kind]], phrases)}
+        row["text"] = say(rng, TEMPLATES[kind], phrases)
         if missing["text"][i]: row["title"] = row["text"] = None
-        for m in [m for m in MEDIA if m in missing]: row[m] = None if missing[m][i] else f"{MEDIA[m][0]}/{i:04d}.{MEDIA[m][1]}"
+        for m, (sub, ending) in MEDIA.items():
+            if m in missing: row[m] = None if missing[m][i] else f"{sub}/{i:04d}.{ending}"
         row["category"] = SHELVES[kind][traits["text", next(iter(words))][i] // 2]
         if kind in ("shop", "music"): row["price"] = round(float(np.exp(rng.normal(2.8, .5))), 2)
         day = LATE if cold[i] else START - int(rng.integers(1, 400 * 86400))
@@ -461,17 +475,18 @@ def write_demo(folder: Path, kind: str, items: int, users: int, seed: int) -> No
     item_id, user_id = table.item_id.to_numpy(str), np.array([f"user-{u:04d}" for u in range(users)])
     log, rng = draw_interactions(world, kind, seed), _rng(seed, kind, 9)
     log.insert(0, "user_id", user_id[log.pop("user")]); log.insert(1, "item_id", item_id[log.pop("item")])
-    regions = rng.choice(["north", "east", "south", "west"], users)
-    frames = {"items": table, "interactions": log, "users": pd.DataFrame({"user_id": user_id, "region": regions, "age": rng.integers(16, 80, users)})}
+    people = pd.DataFrame({"user_id": user_id, "region": rng.choice(["north", "east", "south", "west"], users),
+                           "age": rng.integers(16, 80, users)})
+    frames = {"items": table, "interactions": log, "users": people}
     if kind == "social": frames["follows"] = draw_follows(world["crowd"], rng).map(lambda u: user_id[u])
-    for name, frame in frames.items(): frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
+    for name, x in frames.items(): x.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
     write_media(folder, kind, world, table, seed)
     tables = {f"{m}.{t}": np.array(list(WORLDS[kind][m][t]))[v] for (m, t), v in world["traits"].items()}
-    np.savez(folder / "truth.npz", item_id=item_id, user_id=user_id, cold=world["cold"], fame=world["fame"], crowd=world["crowd"],
-             utility=world["utility"].astype(np.float32), **tables)
+    np.savez(folder / "truth.npz", item_id=item_id, user_id=user_id, utility=world["utility"].astype(np.float32),
+             **{n: world[n] for n in ("cold", "fame", "crowd")}, **tables)
 
 # %% ../nbs/00_catalogue.ipynb #a84ad2c3
-VERSION = 4   # raise it when the same parameters give another world
+VERSION = 5   # raise it when the same parameters give another world
 
 def _made(folder: Path) -> dict:
     "The parameters of the demo that a folder holds; empty when there is none."
@@ -480,18 +495,21 @@ def _made(folder: Path) -> dict:
 
 def _check(folder: Path, wanted: dict) -> None:
     "Refuse bad parameters and folders in use."
-    if wanted["kind"] not in KINDS: raise ValueError(f"kind={wanted['kind']!r} is not known; there are {', '.join(KINDS)}")
-    for name, least in (("items", 40), ("users", 20), ("seed", 0)):
-        v = wanted[name]
-        if isinstance(v, bool) or not isinstance(v, int) or v < least: raise ValueError(f"{name}={v!r} must be a whole number, {least} or more")
+    kind, least = wanted["kind"], {"items": 40, "users": 20, "seed": 0}
+    if kind not in KINDS: raise ValueError(f"kind={kind!r} is not known; there are {', '.join(KINDS)}")
+    for n, low in least.items():
+        if isinstance(wanted[n], bool) or not isinstance(wanted[n], int) or wanted[n] < low:
+            raise ValueError(f"{n}={wanted[n]!r} must be a whole number, {low} or more")
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())): return
     found = _made(folder)
     if not found: raise ValueError(f"{folder} holds something else; give a folder that is new or empty")
     if found | {"version": VERSION} != wanted:
-        raise ValueError(f"{folder} holds another demo ({', '.join(f'{k}={v}' for k, v in found.items())}); give another folder")
+        there = ", ".join(f"{k}={v}" for k, v in found.items())
+        raise ValueError(f"{folder} holds another demo ({there}); give another folder")
     written = (folder / "demo.json").stat().st_mtime   # it is written last
     changed = [f.name for f in sorted(folder.rglob("*")) if f.is_file() and f.stat().st_mtime > written + 1]
-    if changed: raise ValueError(f"{folder} holds an older version of this demo in which {changed[0]} was changed; move it away or delete it")
+    if changed:
+        raise ValueError(f"{folder} holds an older version of this demo, {changed[0]} was changed; move it away")
 
 # %% ../nbs/00_catalogue.ipynb #6f413c55
 def make_demo(folder: str | Path,   # where to: new, empty, or the same demo already
@@ -500,7 +518,7 @@ def make_demo(folder: str | Path,   # where to: new, empty, or the same demo alr
               users: int = 1000,    # 20 or more
               seed: int = 0,        # another seed, another world
               ) -> Path:            # the folder
-    "Write a demo world as a user's own folder would be. ValueError: a bad parameter, or a folder that holds something else."
+    "Write a demo world as a user's own folder would be. ValueError: bad parameter, or a folder in use."
     folder = Path(folder)
     wanted = {"kind": kind, "items": items, "users": users, "seed": seed, "version": VERSION}
     if _made(folder) == wanted: return folder
@@ -534,13 +552,15 @@ def mean_interval(x: np.ndarray, draws: int = 1000) -> tuple[float, float]:
 def demo_ceiling(folder: str | Path,  # where make_demo wrote
                  dataset,             # that world as a Dataset: items.item_id, users.user_id, train, valid, test
                  k: int = 20) -> dict:  # recall@k, ndcg@k, their intervals, the number of test users
-    "What ranking by the true utility scores on the test set, items of train and valid left out. ValueError: another folder's dataset."
+    "What the true utility scores on test, items of train and valid left out. ValueError: dataset of another folder."
     truth = np.load(Path(folder) / "truth.npz", allow_pickle=False)
     rows = pd.Index(truth["user_id"]).get_indexer(dataset.users["user_id"].astype(str))
     cols = pd.Index(truth["item_id"]).get_indexer(dataset.items["item_id"].astype(str))
-    if min(rows.min(), cols.min()) < 0: raise ValueError(f"the dataset has users or items unknown to {Path(folder).name}/truth.npz; give the folder it was loaded from")
+    if min(rows.min(), cols.min()) < 0:
+        raise ValueError(f"{Path(folder).name}/truth.npz does not know all users and items; give their own folder")
     seen, wanted = (dataset.train + dataset.valid).toarray() > 0, dataset.test.toarray() > 0
     u = wanted.any(1)
-    recall, ndcg = rank_metrics(truth["utility"][rows][:, cols][u], seen[u], wanted[u], k)
-    return {f"recall@{k}": float(recall.mean()), f"ndcg@{k}": float(ndcg.mean()), f"recall@{k}_interval": mean_interval(recall),
-            f"ndcg@{k}_interval": mean_interval(ndcg), "users": int(u.sum())}
+    out, found = {"users": int(u.sum())}, rank_metrics(truth["utility"][rows][:, cols][u], seen[u], wanted[u], k)
+    for name, x in zip(("recall", "ndcg"), found):
+        out |= {f"{name}@{k}": float(x.mean()), f"{name}@{k}_interval": mean_interval(x)}
+    return out
