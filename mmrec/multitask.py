@@ -3,8 +3,8 @@
 # %% auto #0
 __all__ = ['LOSSES', 'METRICS', 'ranking_pairs', 'ranking_loss', 'concordance', 'Task', 'encode_labels', 'labelled',
            'check_targets', 'multitask_loss', 'mlp', 'Heads', 'MultiTask', 'SharedBottom', 'Separate', 'mix', 'MMoE',
-           'Extraction', 'PLE', 'FixedWeights', 'UncertaintyWeighting', 'DWA', 'task_gradient', 'GradNorm', 'PCGrad',
-           'check_features', 'predict_tasks', 'score_tasks', 'fit_tasks']
+           'Extraction', 'PLE', 'FixedWeights', 'check_features', 'predict_tasks', 'score_tasks', 'fit_tasks',
+           'seed_interval']
 
 # %% ../nbs/03_multitask.ipynb #ec705f8f
 import copy
@@ -227,80 +227,6 @@ class FixedWeights(nn.Module):
     def backward(self, losses: dict[str, Tensor], shared: list[nn.Parameter]) -> None: self(losses).backward()
     def end_epoch(self, losses: dict[str, float]) -> None: "Told the mean losses of the epoch."
 
-class UncertaintyWeighting(FixedWeights):
-    "Weights learned as noise levels (Kendall, Gal, Cipolla, CVPR 2018); give its parameters to the optimiser."
-    def __init__(self, tasks: list[Task]):
-        super().__init__(tasks)
-        self.log_var = nn.ParameterDict({t.name: nn.Parameter(torch.zeros(())) for t in tasks})
-        self.c = {t.name: .5 if t.kind == "regression" else 1. for t in tasks}
-    def weights(self): return {k: self.c[k] * (-s).exp().item() for k, s in self.log_var.items()}
-    def forward(self, losses):
-        rest = {k: v for k, v in losses.items() if k not in self.log_var}
-        return super().forward(rest) + sum(self.c[k] * (-s).exp() * losses[k] + s / 2 for k, s in self.log_var.items())
-
-# %% ../nbs/03_multitask.ipynb #c25ea9cc
-class DWA(FixedWeights):
-    "Dynamic weight average: more weight to the loss that falls more slowly (Liu, Johns, Davison, CVPR 2019)."
-    def __init__(self, tasks: list[Task], temperature: float = 2.):  # higher: more even weights
-        super().__init__(tasks)
-        self.temperature, self.past = temperature, []
-
-    def end_epoch(self, losses):
-        self.past = [*self.past[-1:], losses]
-        if len(self.past) < 2: return
-        rate = torch.tensor([self.past[1][t.name] / max(self.past[0][t.name], 1e-12) for t in self.tasks])
-        share = len(rate) * (rate / self.temperature).softmax(0)
-        self.w = {t.name: t.weight * w for t, w in zip(self.tasks, share.tolist())}
-
-def task_gradient(loss: Tensor, shared: list[nn.Parameter]) -> Float[Tensor, "parameters"]:
-    "Gradient of one loss on the shared parameters, as one vector."
-    grads = torch.autograd.grad(loss, shared, retain_graph=True, allow_unused=True)
-    return torch.cat([(torch.zeros_like(p) if g is None else g).flatten() for p, g in zip(shared, grads)])
-
-# %% ../nbs/03_multitask.ipynb #8a27fd38
-class GradNorm(FixedWeights):
-    "Weights that even out the tasks' gradient norms on the shared parameters (Chen et al., ICML 2018)."
-    def __init__(self, tasks: list[Task], alpha: float = 1.5, lr: float = .025):  # pull on laggards; step of the weights
-        super().__init__(tasks)
-        self.alpha, self.first, self.free = alpha, None, torch.ones(len(self.tasks), requires_grad=True)
-        self.optimizer = torch.optim.Adam([self.free], lr)
-
-    def backward(self, losses, shared):
-        if not shared: raise MMRecError("GradNorm needs a model with shared parameters; use FixedWeights for separate models")
-        now = torch.stack([losses[t.name].detach().cpu() for t in self.tasks])
-        if self.first is None: self.first = now.clamp_min(1e-12)
-        norms = self.free * torch.stack([task_gradient(losses[t.name], shared).norm().cpu() for t in self.tasks])
-        lag = now / self.first
-        aim = (norms.mean() * (lag / lag.mean().clamp_min(1e-12)) ** self.alpha).detach()
-        self.optimizer.zero_grad()
-        (norms - aim).abs().sum().backward()
-        self.optimizer.step()
-        with torch.no_grad(): self.free.clamp_(1e-3).mul_(len(self.free) / self.free.sum())
-        self.w = {t.name: w for t, w in zip(self.tasks, self.free.tolist())}
-        super().backward(losses, shared)
-
-# %% ../nbs/03_multitask.ipynb #96b506cd
-class PCGrad(FixedWeights):
-    "Gradient surgery on the shared parameters (Yu et al., NeurIPS 2020)."
-    def __init__(self, tasks: list[Task], seed: int = 0):  # seed of the order in which gradients are compared
-        super().__init__(tasks)
-        self.order = torch.Generator().manual_seed(seed)
-
-    def project(self, grads: Float[Tensor, "tasks parameters"]) -> Float[Tensor, "parameters"]:
-        total = torch.zeros_like(grads[0])
-        for i, g in enumerate(grads.clone()):
-            for j in torch.randperm(len(grads), generator=self.order).tolist():
-                if j != i and (dot := g @ grads[j]) < 0: g = g - dot / grads[j].square().sum() * grads[j]
-            total += g
-        return total
-
-    def backward(self, losses, shared):
-        grads = [task_gradient(self.w.get(name, 1.) * loss, shared) for name, loss in losses.items()]
-        super().backward(losses, shared)              # the parameters that belong to one task keep their plain gradient
-        if not shared: return
-        surgery = self.project(torch.stack(grads)).split([p.numel() for p in shared])
-        for p, g in zip(shared, surgery): p.grad = g.view_as(p)
-
 # %% ../nbs/03_multitask.ipynb #37e09e3c
 def check_features(x: Tensor) -> None:
     "One clear line for features that are empty or not finite."
@@ -355,3 +281,10 @@ def fit_tasks(model: nn.Module,  # a MultiTask, or anything with .tasks, .shared
         if (mean := np.nanmean(list(metrics.values()))) > best: best, state = mean, copy.deepcopy(model.state_dict())
     if state is not None: model.load_state_dict(state)
     return pd.DataFrame(history)
+
+# %% ../nbs/03_multitask.ipynb #e77c055e
+def seed_interval(values, level: float = .95) -> tuple[float, float, float]:  # mean, low, high
+    "Mean over repetitions and Student's interval around it."
+    v = np.asarray(values, float)
+    half = stats.t.ppf((1 + level) / 2, len(v) - 1) * v.std(ddof=1) / len(v) ** .5
+    return v.mean(), v.mean() - half, v.mean() + half
