@@ -3,26 +3,21 @@
 # %% auto #0
 __all__ = ['VIDEO_FILES', 'MediaError', 'clean_text', 'guess_language', 'stop_words', 'tokenize', 'to_rgb', 'read_image',
            'image_transform', 'read_audio', 'mixdown', 'resample', 'log_mel', 'mfcc', 'read_frames', 'train_items',
-           'report_missing', 'each_item', 'tfidf_features', 'word_vectors', 'word_vector_features', 'color_vector',
-           'color_features', 'scale_features', 'mfcc_vector', 'mfcc_features', 'vector_features']
+           'report_missing']
 
 # %% ../nbs/01_preprocess.ipynb #ab6ed890
-import html, re, unicodedata, warnings
-from concurrent.futures import ThreadPoolExecutor
+import html, os, re, unicodedata, warnings
 from functools import lru_cache
 from pathlib import Path
-from typing import Callable
 
-import numpy as np, pandas as pd, scipy.sparse as sp, soundfile, stopwordsiso, torch, torchaudio
+import numpy as np, soundfile, stopwordsiso, torch, torchaudio
 from jaxtyping import Float
 from PIL import Image, ImageOps
 from py3langid import rank
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
 from torch import Tensor
 from torchvision.transforms import v2
 
-from .data import Dataset, Features, MMRecError
+from .data import Dataset, MMRecError
 
 # %% ../nbs/01_preprocess.ipynb #24b9400e
 class MediaError(MMRecError):
@@ -35,6 +30,13 @@ def _bad(
 ) -> MediaError:
     "The error for one broken file, always in the same form."
     return MediaError(f"{kind} {Path(path).name}: {why}; replace the file or leave its cell empty")
+
+def _why(path, kind: str) -> str:
+    "A reason that a person understands, from what a decoder complains about."
+    try: size = Path(path).stat().st_size
+    except (OSError, TypeError) as e: return f"cannot be opened ({getattr(e, 'strerror', None) or type(error).__name__})"
+    if size == 0: return "0 bytes"
+    return f"cannot be decoded as a {kind}, truncated or another format ({size:,} bytes)"
 
 # %% ../nbs/01_preprocess.ipynb #71a79fd2
 _noise = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b\ufeff\ud800-\udfff]")  # control signs and halves of broken pairs
@@ -106,14 +108,7 @@ def read_image(
     except MediaError: raise
     except Image.DecompressionBombError: raise _bad("picture", path, f"more than {max_pixels:,} pixels") from None
     except FileNotFoundError: raise _bad("picture", path, "no such file") from None
-    except Exception as e: raise _bad("picture", path, _why(path, e, "picture")) from None
-
-def _why(path, error: Exception, kind: str) -> str:
-    "A reason that a person understands, from what a decoder complains about."
-    try: size = Path(path).stat().st_size
-    except (OSError, TypeError): return f"cannot be opened ({str(error).split(chr(10))[0][:80] or type(error).__name__})"
-    if size == 0: return "0 bytes"
-    return f"cannot be decoded as a {kind}, truncated or another format ({size:,} bytes)"
+    except Exception: raise _bad("picture", path, _why(path, "picture")) from None
 
 # %% ../nbs/01_preprocess.ipynb #a55e4c1a
 def image_transform(
@@ -146,8 +141,8 @@ def read_audio(
                 n, source = -1 if max_seconds is None else int(max_seconds * f.samplerate), f.samplerate
                 x = torch.from_numpy(f.read(n, dtype="float32", always_2d=True)).T
     except MMRecError: raise
-    except Exception as e:
-        raise _bad("sound", path, "no such file" if not Path(path).exists() else _why(path, e, "sound")) from None
+    except Exception:
+        raise _bad("sound", path, "no such file" if not os.path.lexists(path) else _why(path, "sound")) from None
     if x.shape[-1] < min_seconds * source:
         raise _bad("sound", path, f"lasts {x.shape[-1] / source:.2f} s, at least {min_seconds} s are needed")
     if not torch.isfinite(x).all(): raise _bad("sound", path, "holds values that are not numbers")
@@ -212,7 +207,7 @@ def read_frames(
             for i in ((np.arange(n) + 0.5) * total / n).astype(int):  # the middle of each of n equal parts
                 im.seek(int(i)); frames.append(to_rgb(im.copy()) if total > 1 else first)
             return frames
-    except Exception as e: raise _bad("video", path, _why(path, e, "video")) from None
+    except Exception: raise _bad("video", path, _why(path, "video")) from None
 
 def _av(path):
     "PyAV, or one line that says how to get it."
@@ -235,7 +230,7 @@ def _video_frames(path, n: int, max_pixels: int) -> list[Image.Image]:
                 if len(frames) == n: return frames
             if frames: return frames + [frames[-1]] * (n - len(frames))
     except MMRecError: raise
-    except Exception as e: raise _bad("video", path, _why(path, e, "video")) from None
+    except Exception: raise _bad("video", path, _why(path, "video")) from None
     raise _bad("video", path, "holds no frame")
 
 def _soundtrack(path, max_seconds: float | None):
@@ -270,144 +265,3 @@ def report_missing(
     if strict: raise MediaError(f"{modality},{lines[0].removeprefix(' ')} [strict]")
     print(f"{modality}: {len(failed)} of {dataset.n_items} items could not be read and count as missing",
           *lines[:limit], *(["  ..."] if len(lines) > limit else []), sep="\n")
-
-# %% ../nbs/01_preprocess.ipynb #1f358812
-def each_item(
-    dataset: Dataset,  # whose items
-    modality: str,  # raw column that is read
-    f: Callable,  # text or path -> vector; may raise MediaError
-    strict: bool = False,  # raise at the first broken item
-    source: dict | None = None,  # noted in the result
-) -> Features:
-    "Apply `f` to every item that has the modality; a broken one is reported and counts as missing."
-    if modality not in dataset.items: raise MMRecError(f"items have no column {modality!r}; there is: {', '.join(dataset.modalities) or 'none'}")
-    def one(row):
-        try: return f(dataset.items[modality].iloc[row] if modality == "text" else dataset.path(row, modality))
-        except MMRecError as e: return e
-    rows = np.flatnonzero(dataset.has(modality))
-    with ThreadPoolExecutor() as pool: out = dict(zip(rows.tolist(), pool.map(one, rows.tolist())))  # decoders free the GIL
-    report_missing(dataset, modality, {r: str(v) for r, v in out.items() if isinstance(v, Exception)}, strict)
-    good = {r: v for r, v in out.items() if not isinstance(v, Exception)}
-    if not good: raise MMRecError(f"no item of {dataset.name} has a readable {modality}")
-    values = np.zeros((dataset.n_items, len(next(iter(good.values())))), np.float32)
-    for r, v in good.items(): values[r] = v
-    present = np.zeros(dataset.n_items, bool); present[list(good)] = True
-    return Features(values, present, {"revision": "1", "preprocessing": "", "content": dataset.hash} | (source or {}))
-
-# %% ../nbs/01_preprocess.ipynb #d5f22b5b
-def _texts(dataset: Dataset) -> tuple[np.ndarray, list[str]]:
-    if "text" not in dataset.items: raise MMRecError(f"items of {dataset.name} have no text column")
-    present = dataset.has("text").copy()
-    return present, [t if p else "" for t, p in zip(dataset.items["text"], present)]
-
-def tfidf_features(
-    dataset: Dataset,  # items with text
-    dim: int = 128,  # directions kept; None keeps every word
-    language: str | None = None,  # None: guessed from the catalogue
-    seed: int = 0,  # of the SVD
-) -> Features:
-    "Words weighted by rarity (Sparck Jones, 1972), reduced by SVD; fitted on training items only."
-    present, texts = _texts(dataset)
-    language = language or guess_language([t for t in texts if t])
-    fit = [i for i in train_items(dataset) if present[i]]
-    tfidf = TfidfVectorizer(tokenizer=lambda t: tokenize(t, language), token_pattern=None, lowercase=False, sublinear_tf=True)
-    tfidf.fit([texts[i] for i in fit]); x = tfidf.transform(texts)
-    if dim is not None and min(dim, len(fit) - 1) < x.shape[1]:
-        x = TruncatedSVD(min(dim, len(fit) - 1, x.shape[1] - 1), random_state=seed).fit(x[fit]).transform(x)
-    x = np.asarray(x.toarray() if sp.issparse(x) else x, np.float32)
-    present &= np.abs(x).sum(1) > 0  # no known word: nothing is known about it
-    x[~present] = 0
-    return Features(x, present, {"encoder": "tfidf", "revision": "1", "preprocessing": f"{language} svd {dim}", "content": dataset.hash})
-
-# %% ../nbs/01_preprocess.ipynb #ff51900c
-def word_vectors(
-    texts: list[list[str]],  # words of each text
-    dim: int = 64,  # length of a vector
-    window: int = 5,  # words on each side that count as company
-    min_count: int = 2,  # rarer words get no vector
-    seed: int = 0,  # of the SVD
-) -> tuple[dict[str, int], Float[np.ndarray, "words dim"]]:
-    "Vocabulary and vectors by factorising positive PMI (Levy and Goldberg, 2014)."
-    words, n = np.unique([w for t in texts for w in t], return_counts=True) if any(texts) else (np.array([]), np.array([]))
-    vocab = {w: i for i, w in enumerate(words[n >= min_count].tolist())}
-    if len(vocab) < 3: raise MMRecError(f"only {len(vocab)} words occur {min_count} times or more: too few for word vectors")
-    ids = [np.array([vocab[w] for w in t if w in vocab], int) for t in texts]
-    pairs = [(t[:-d], t[d:]) for t in ids for d in range(1, window + 1) if len(t) > d]
-    a, b = (np.concatenate(p) for p in zip(*pairs))
-    m = sp.coo_matrix((np.ones(len(a)), (a, b)), (len(vocab),) * 2).tocsr(); m = (m + m.T).tocoo()
-    total, margin = m.sum(), np.asarray(m.sum(1)).ravel()
-    pmi = np.log(m.data * total / (margin[m.row] * margin[m.col] ** 0.75 * (margin.sum() / (margin ** 0.75).sum())))
-    keep = pmi > 0
-    ppmi = sp.csr_matrix((pmi[keep], (m.row[keep], m.col[keep])), m.shape)
-    svd = TruncatedSVD(min(dim, len(vocab) - 1), random_state=seed)
-    return vocab, (svd.fit_transform(ppmi) / np.sqrt(np.maximum(svd.singular_values_, 1e-9))).astype(np.float32)
-
-def word_vector_features(dataset: Dataset, dim: int = 64, language: str | None = None, seed: int = 0) -> Features:
-    "Mean vector of an item's words, rare words weighing more (Arora et al., 2017); fitted on training items."
-    present, texts = _texts(dataset)
-    language = language or guess_language([t for t in texts if t])
-    tokens = [tokenize(t, language) for t in texts]
-    fit = [tokens[i] for i in train_items(dataset)]
-    vocab, vectors = word_vectors(fit, dim, seed=seed)
-    count = pd.Series([w for t in fit for w in t]).value_counts(normalize=True)
-    weight = np.array([1e-3 / (1e-3 + count[w]) for w in vocab])
-    x, ids = np.zeros((dataset.n_items, vectors.shape[1]), np.float32), [[vocab[w] for w in t if w in vocab] for t in tokens]
-    for i, t in enumerate(ids):
-        if t: x[i] = weight[t] @ vectors[t] / len(t)
-    present &= np.array([bool(t) for t in ids])
-    return Features(x, present, {"encoder": "word vectors", "revision": "1", "preprocessing": f"{language} {dim}", "content": dataset.hash})
-
-# %% ../nbs/01_preprocess.ipynb #1534a7dd
-def color_vector(im: Image.Image) -> Float[np.ndarray, "118"]:
-    "Square roots of shares: 12 x 3 x 3 bins of hue, saturation and brightness, and 10 local binary patterns."
-    h, s, v = np.asarray(im.resize((64, 64)).convert("HSV"), np.int32).reshape(-1, 3).T
-    colour = np.bincount((h * 12 // 256) * 9 + (s * 3 // 256) * 3 + v * 3 // 256, minlength=108) / h.size
-    g = np.asarray(im.resize((64, 64)).convert("L"), np.int32)
-    ring = [(0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0)]  # once around the pixel in the middle
-    bits = np.stack([g[y:y+62, x:x+62] > g[1:-1, 1:-1] + 2 for y, x in ring])  # + 2: noise is no pattern
-    turns = (bits != np.roll(bits, 1, 0)).sum(0)
-    pattern = np.where(turns <= 2, bits.sum(0), 9)  # Ojala et al., 2002: patterns with two turns by their count, the rest as one
-    return np.sqrt(np.concatenate([colour, np.bincount(pattern.ravel(), minlength=10) / pattern.size])).astype(np.float32)
-
-def color_features(dataset: Dataset, strict: bool = False) -> Features:
-    "Colour histogram and texture of each item's picture."
-    return each_item(dataset, "image", lambda p: color_vector(read_image(p, draft=64)), strict,
-                     {"encoder": "colour", "preprocessing": "64 px hsv lbp"})
-
-# %% ../nbs/01_preprocess.ipynb #54e12dcd
-def scale_features(features: Features, items: np.ndarray) -> Features:
-    "Mean 0 and spread 1 over the given (training) items that are present."
-    fit = features.values[items[features.present[items]]]
-    if len(fit) == 0: raise MMRecError("none of the training items has this modality: nothing to fit a scale on")
-    x = ((features.values - fit.mean(0)) / np.maximum(fit.std(0), 1e-6)).clip(-10, 10).astype(np.float32)
-    x[~features.present] = 0
-    return Features(x, features.present, features.source)
-
-def mfcc_vector(wave: Float[Tensor, "samples"]) -> Float[np.ndarray, "80"]:
-    "Mean and spread of 20 MFCC and of their changes."
-    c = mfcc(wave); d = c.diff(dim=0)
-    return torch.cat([c.mean(0), c.std(0), d.mean(0), d.std(0)]).nan_to_num().numpy()
-
-def mfcc_features(dataset: Dataset, max_seconds: float = 30, strict: bool = False) -> Features:
-    "MFCC summary of each item's sound, scaled on training items."
-    x = each_item(dataset, "audio", lambda p: mfcc_vector(read_audio(p, max_seconds=max_seconds)), strict,
-                  {"encoder": "mfcc", "preprocessing": f"16 kHz {max_seconds} s"})
-    return scale_features(x, train_items(dataset))
-
-def vector_features(dataset: Dataset, columns: list[str]) -> Features:
-    "Number columns of the items as a modality of its own, scaled on training items."
-    absent = [c for c in columns if c not in dataset.items]
-    if absent: raise MMRecError(f"items have no column {absent[0]!r}; columns: {', '.join(map(str, dataset.items))}")
-    x = dataset.items[columns].apply(pd.to_numeric, errors="coerce").to_numpy(np.float32)
-    text = [c for c, n in zip(columns, np.isfinite(x).sum(0)) if n == 0]
-    if text: raise MMRecError(f"column {text[0]!r} holds no number; name number columns only")
-    known = np.isfinite(x)
-    x = np.where(known, x, 0).astype(np.float32)
-    rows = train_items(dataset); n = np.maximum(known[rows].sum(0), 1)
-    mean = (x * known)[rows].sum(0) / n
-    std = np.sqrt((((x - mean) * known)[rows] ** 2).sum(0) / n)
-    x = np.where(known, (x - mean) / np.maximum(std, 1e-6), 0).clip(-10, 10)
-    holes = ~known.all(0) & known.any(0)
-    x = np.concatenate([x, ~known[:, holes]], 1).astype(np.float32)
-    present = known.any(1); x[~present] = 0
-    return Features(x, present, {"encoder": "columns", "revision": "1", "preprocessing": " ".join(columns), "content": dataset.hash})
