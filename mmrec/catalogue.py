@@ -333,8 +333,8 @@ def draw_missing(kind: str, items: int, seed: int, share: float = .08) -> dict: 
     return {m: np.isin(np.arange(items), order[j * n:(j + 1) * n]) for j, m in enumerate(WORLDS[kind])}
 
 # %% ../nbs/00_catalogue.ipynb #29b81d0b
-SHARPNESS, FAME = 2.2, 1.1   # sigma, alpha
-CROWDS, SHARED = 40, .7      # how many crowds; how much of a liking comes from one's crowd
+SHARPNESS, FAME = 2.6, 1.2   # sigma, alpha
+CROWDS, SHARED = 40, .5      # how many crowds; how much of a liking comes from one's crowd
 
 def draw_people(traits: dict, users: int, rng) -> tuple[np.ndarray, np.ndarray]:  # taste [users, items], crowd [users]
     "How much each user likes each item's traits, mean 0 and spread 1 per user; modalities have an equal say."
@@ -408,12 +408,12 @@ def draw_interactions(world: dict, kind: str, seed: int) -> pd.DataFrame:  # use
     return pd.concat([log, draw_reviews(world["taste"][log.user, log.item], rng)], axis=1)
 
 def draw_follows(crowd: np.ndarray, rng) -> pd.DataFrame:  # user, follows
-    "Each user follows 3 to 12 others, nine in ten of them of the same crowd where it is large enough."
+    "Each user follows up to 12 others, nine in ten of them of the same crowd."
     rows = []
     for u, c in enumerate(crowd):
         near, far = np.setdiff1d(np.flatnonzero(crowd == c), u), np.flatnonzero(crowd != c)
-        n = int(rng.integers(3, 13)); same = min(rng.binomial(n, .9), len(near))
-        whom = [*rng.choice(near, same, replace=False), *rng.choice(far, min(n - same, len(far)), replace=False)]
+        n = int(rng.integers(3, 13)); other = rng.binomial(n, .1)
+        whom = [*rng.choice(near, min(n - other, len(near)), replace=False), *rng.choice(far, other, replace=False)]
         rows += [(u, v) for v in sorted(whom)]
     return pd.DataFrame(rows, columns=["user_id", "follows"])
 
@@ -486,7 +486,7 @@ def write_demo(folder: Path, kind: str, items: int, users: int, seed: int) -> No
              **{n: world[n] for n in ("cold", "fame", "crowd")}, **tables)
 
 # %% ../nbs/00_catalogue.ipynb #a84ad2c3
-VERSION = 5   # raise it when the same parameters give another world
+VERSION = 6   # raise it when the same parameters give another world
 
 def _made(folder: Path) -> dict:
     "The parameters of the demo that a folder holds; empty when there is none."
