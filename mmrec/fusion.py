@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['Fusion', 'masked_softmax', 'ConcatFusion', 'WeightedFusion', 'AttentionFusion', 'GatedFusion', 'BilinearFusion',
-           'Projector', 'check_features', 'modality_dropout']
+           'Projector', 'check_features', 'modality_dropout', 'rrf', 'score_fusion']
 
 # %% ../nbs/05_fusion.ipynb #52f0e140
 import torch
@@ -172,3 +172,31 @@ def modality_dropout(present: Bool[Tensor, "items modalities"],  # which ones an
     draw = torch.rand(present.shape, generator=generator, device=present.device).masked_fill(~present, -1.)
     best = draw == draw.max(1, keepdim=True).values   # the luckiest one stays in any case
     return present & ((draw >= p) | best)
+
+# %% ../nbs/05_fusion.ipynb #d1e11928
+def _stack(scores: list[Tensor], weights) -> tuple[Tensor, Tensor]:
+    "[lists, users, items] and one weight per list."
+    scores = [torch.as_tensor(s, dtype=torch.float32) for s in scores]
+    if not scores or len({s.shape for s in scores}) > 1:
+        raise MMRecError(f"score lists of the same users and items are wanted: got shapes {[tuple(s.shape) for s in scores]}")
+    w = torch.ones(len(scores)) if weights is None else torch.as_tensor(weights, dtype=torch.float32)
+    if len(w) != len(scores): raise MMRecError(f"{len(w)} weights for {len(scores)} score lists: give one each")
+    return torch.stack(scores), w.to(scores[0].device)[:, None, None]
+
+def rrf(scores: list[Float[Tensor, "users items"]],  # one per modality or model
+        k: int = 60,  # how little the very first ranks stand out
+        weights=None) -> Float[Tensor, "users items"]:  # one per list
+    "Reciprocal-rank fusion (Cormack et al. 2009)."
+    s, w = _stack(scores, weights)
+    rank = (-s).argsort(-1, stable=True).argsort(-1) + 1
+    return (w / (k + rank)).sum(0)
+
+def score_fusion(scores: list[Float[Tensor, "users items"]],  # one per modality or model
+                 weights=None) -> Float[Tensor, "users items"]:  # one per list
+    "Weighted sum of scores, standardised per user and list (CombSUM; Fox and Shaw 1994); -inf stays -inf."
+    s, w = _stack(scores, weights)
+    ok = s.isfinite()
+    n, x = ok.sum(-1, keepdim=True).clamp(min=1), s.masked_fill(~ok, 0.)
+    mean = x.sum(-1, keepdim=True) / n
+    std = ((x - mean).masked_fill(~ok, 0.).square().sum(-1, keepdim=True) / n).sqrt().clamp(min=1e-8)
+    return (w * (s - mean) / std).sum(0)
