@@ -199,5 +199,5 @@ class ContentKNN(Recommender):
     def _fit(self, dataset): self.vectors_ = torch.from_numpy(content_vectors(dataset, self.weights))
 
     def _from_history(self, x):
-        mean = sp.diags_array(1/np.maximum(x.sum(1).A1 if hasattr(x.sum(1), "A1") else x.sum(1), 1)) @ x
-        return torch.from_numpy(mean @ self.vectors_.numpy()) @ self.vectors_.T
+        mean = (x @ self.vectors_.numpy())/np.maximum(np.diff(x.indptr), 1)[:, None].astype(np.float32)
+        return torch.from_numpy(mean) @ self.vectors_.T
