@@ -13,7 +13,8 @@ MACHINE = re.compile(r"(/home/|/root/|/tmp/|/Users/|[A-Z]:\\\\)[\w.\\/-]*")
 
 def clean(path: Path) -> list[str]:
     "Drop what is not for readers; the complaints that only the author can mend."
-    nb, wrong = nbformat.read(path, 4), []
+    try: nb, wrong = nbformat.read(path, 4), []
+    except Exception: return [f"{path.relative_to(root)}: not a notebook that can be read"]
     before = nbformat.writes(nb)
     for cell in nb.cells:
         if cell.cell_type != "code": continue

@@ -87,6 +87,7 @@ class ReportFailed(RuntimeError):
 def execute(notebook, out: Path, given: dict, progress: bool = True) -> None:
     "Execute `notebook` with checked parameters into `out`; raises papermill's error with the partial notebook saved."
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # this environment's kernel, not one registered elsewhere
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")  # plain progress bars are wanted, no widget
     local = Config({"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {})  # no port that two runs could both take
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -317,6 +318,6 @@ def main(argv: list[str] | None = None) -> int:
         parser.print_help(); return 0
     except MMRecError as e: print(f"mmrec: {e}", file=sys.stderr); return 2
     except ReportFailed as e:
-        print(f"mmrec: {e}\nThe page as far as it came: {e.report.resolve()}", file=sys.stderr)
+        print(f"mmrec: {e}" if e.user_error else f"mmrec: {e}\nThe page as far as it came: {e.report.resolve()}", file=sys.stderr)
         return 2 if e.user_error else 1
     except KeyboardInterrupt: print("mmrec: stopped", file=sys.stderr); return 130
