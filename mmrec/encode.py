@@ -49,12 +49,13 @@ class FeatureCache:
         write_atomic(file, lambda p: save_file(arrays, p))
         self.where |= {k: (file, i) for i, k in enumerate(keys)}
 
-    def read(self, keys: list[bytes]) -> list[np.ndarray]:
-        "Vectors of the given keys, each shard opened once."
-        shards: dict[Path, np.ndarray] = {}
-        for file in {self.where[k][0] for k in keys}:
-            with safe_open(file, "np") as f: shards[file] = f.get_tensor("values").astype(np.float32)
-        return [shards[self.where[k][0]][self.where[k][1]] for k in keys]
+    def read(self, keys: list[bytes], place: Callable) -> None:
+        "Hand on the vectors of the given keys, one shard after the other: `place(keys, vectors)`."
+        shards: dict[Path, list[bytes]] = {}
+        for k in keys: shards.setdefault(self.where[k][0], []).append(k)
+        for file, ks in shards.items():
+            with safe_open(file, "np") as f: values = f.get_tensor("values")
+            place(ks, values[[self.where[k][1] for k in ks]].astype(np.float32))
 
 # %% ../nbs/02_encode.ipynb #f0b53a20
 def content_key(raw, modality: str) -> bytes:
@@ -105,46 +106,51 @@ def encode_modality(dataset: Dataset, encoder, cache: FeatureCache | None, stric
     rows = np.flatnonzero(dataset.has(column)).tolist()
     raws = [dataset.items[column].iloc[r] if column == "text" else dataset.path(r, column) for r in rows]
     keys = [content_key(x, column) for x in raws]
+    out = _Rows(dataset.n_items, rows, keys)
     known = cache.where if cache is not None else {}
     batches = plan_batches(raws, keys, column == "text", batch_size or getattr(encoder, "batch_size", 16), known)
-    new, failed = _encode_batches(encoder, raws, keys, batches, cache, strict, progress, workers, shard)
+    old = list(dict.fromkeys(k for k in keys if k in known))
+    failed = _encode_batches(encoder, raws, keys, batches, cache, out, strict, progress, workers, shard)
+    if old: cache.read(old, out.place)
     bad = {keys[i]: m for i, m in failed.items() if keys[i]}  # copies of a broken file are broken too
     report_missing(dataset, column, {rows[i]: failed.get(i) or bad[k] for i, k in enumerate(keys) if i in failed or k in bad}, strict)
-    old = [k for k in dict.fromkeys(keys) if k in known and k not in new]
-    vectors = new | (dict(zip(old, cache.read(old))) if old else {})
-    if not vectors: raise MMRecError(f"no item of {dataset.name} has a readable {column}")
-    values, present = np.zeros((dataset.n_items, len(next(iter(vectors.values())))), np.float32), np.zeros(dataset.n_items, bool)
-    for r, k in zip(rows, keys):
-        if k in vectors: values[r], present[r] = vectors[k], True
-    return Features(values, present, {"encoder": getattr(encoder, "name", type(encoder).__name__), "revision": getattr(encoder, "revision", ""),
+    if out.values is None: raise MMRecError(f"no item of {dataset.name} has a readable {column}")
+    return Features(out.values, out.present, {"encoder": getattr(encoder, "name", type(encoder).__name__), "revision": getattr(encoder, "revision", ""),
                     "preprocessing": json.dumps(getattr(encoder, "preprocessing", {})), "fingerprint": encoder.fingerprint,
                     "content": hashlib.blake2b(b"".join(keys), digest_size=6).hexdigest()})
 
 # %% ../nbs/02_encode.ipynb #e0c2c741
-def _encode_batches(encoder, raws, keys, batches, cache, strict, progress, workers, shard) -> tuple[dict[bytes, np.ndarray], dict[int, str]]:
-    "Run the model over the planned batches, writing whole batches to the cache as they come."
-    new, failed, waiting = {}, {}, []
+class _Rows:
+    "The result, filled as vectors come: the only place where all of them are held."
+    def __init__(self, n: int, rows: list[int], keys: list[bytes]):
+        self.values, self.present, self.rows = None, np.zeros(n, bool), {}
+        for r, k in zip(rows, keys): self.rows.setdefault(k, []).append(r)
+    def place(self, keys: list[bytes], vectors: Float[np.ndarray, "n dim"]) -> None:
+        if self.values is None: self.values = np.zeros((len(self.present), vectors.shape[1]), np.float32)
+        for k, v in zip(keys, vectors): self.values[self.rows[k]], self.present[self.rows[k]] = v, True
+
+def _encode_batches(encoder, raws, keys, batches, cache, out: _Rows, strict, progress, workers, shard) -> dict[int, str]:
+    "Run the model over the planned batches, writing whole batches to the cache as they come; returns what failed."
+    failed, waiting, last = {}, [], time.monotonic()
     def flush():
-        if cache is not None and waiting: cache.write([k for k, _ in waiting], np.stack([v for _, v in waiting]))
+        if cache is not None and waiting: cache.write([k for ks, _ in waiting for k in ks], np.concatenate([v for _, v in waiting]))
         waiting.clear()
-    bar = tqdm(total=sum(map(len, batches)), desc=f"{encoder.modality} · {getattr(encoder, 'name', '')}", unit="item",
-               disable=not progress or not batches)
-    last = time.monotonic()
-    with bar:
+    name = f"{encoder.modality} · {Path(getattr(encoder, 'name', type(encoder).__name__)).name}"
+    with tqdm(total=sum(map(len, batches)), desc=name, unit="item", disable=not progress or not batches) as bar:
         for good, batch, broken in _loader(encoder, raws, batches, workers) if batches else ():
             failed |= broken
             if strict and broken: break
             if good:
-                v = encoder(batch).float().cpu().numpy()
-                if cache is not None: v = v.astype(cache.dtype).astype(np.float32)  # what is returned is what will be read again
-                if not np.isfinite(v).all(): raise MMRecError(f"encoder {encoder.fingerprint} gives NaN or infinity; try precision='float32' or another layer")
-                pairs = [(keys[i], x) for i, x in zip(good, v)]
-                new |= dict(pairs); waiting += pairs
-            if len(waiting) >= shard or time.monotonic() - last > 10: flush(); last = time.monotonic()
+                v = np.asarray(encoder(batch).float().cpu(), dtype=cache.dtype if cache is not None else np.float32)
+                if not np.isfinite(v).all(): raise MMRecError(f"encoder {encoder.fingerprint} gives NaN or infinity; try another layer or precision")
+                waiting.append(([keys[i] for i in good], v))
+                out.place(*waiting[-1])
+            if sum(len(v) for _, v in waiting) >= shard or time.monotonic() - last > 10: flush(); last = time.monotonic()
             bar.update(len(good) + len(broken))
-        flush()
-    return new, failed
+    flush()
+    return failed
 
+# %% ../nbs/02_encode.ipynb #3742a15a
 def encode_items(
     dataset: Dataset,  # items with raw text, pictures, sound or video
     encoders: list | None = None,  # one per modality; None takes the packaged ones
@@ -157,9 +163,9 @@ def encode_items(
     "The data set with a `Features` for each modality; what was encoded before comes from the cache."
     encoders, features = default_encoders(dataset) if encoders is None else encoders, {}
     folder = cache_dir()/"features" if cache is None else cache
-    for e in encoders:
-        name = getattr(e, "key", e.modality)
-        if name in features: raise MMRecError(f"two encoders for {name!r}; give one of them another `key`")
+    names = [getattr(e, "key", e.modality) for e in encoders]
+    if twice := [n for n in names if names.count(n) > 1]: raise MMRecError(f"two encoders for {twice[0]!r}; give one of them another `key`")
+    for name, e in zip(names, encoders):
         store = None if folder is False else FeatureCache(folder, e.fingerprint, dtype)
         features[name] = encode_modality(dataset, e, store, strict, progress, **loading)
     return dataset.with_features(features)

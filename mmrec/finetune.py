@@ -147,6 +147,7 @@ def _valid_loss(encoder: Encoder, dataset: Dataset, pairs: np.ndarray, size: int
         losses = [float(_loss(encoder, dataset, b, temperature, False)) for b in batches if len(b) > 1]
     return float(np.mean(losses))
 
+# %% ../nbs/02a_finetune.ipynb #2fc7fb23
 def _one_pass(encoder, dataset, pairs, size, temperature, augment, optimizer, schedule, weights, bar, seed) -> None:
     encoder.model.train()
     for m in encoder.model.modules():

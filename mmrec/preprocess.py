@@ -34,7 +34,7 @@ def _bad(
 def _why(path, kind: str) -> str:
     "A reason that a person understands, from what a decoder complains about."
     try: size = Path(path).stat().st_size
-    except (OSError, TypeError) as e: return f"cannot be opened ({getattr(e, 'strerror', None) or type(error).__name__})"
+    except (OSError, TypeError) as e: return f"cannot be opened ({getattr(e, 'strerror', None) or type(e).__name__})"
     if size == 0: return "0 bytes"
     return f"cannot be decoded as a {kind}, truncated or another format ({size:,} bytes)"
 

