@@ -30,9 +30,10 @@ class Propagate(torch.autograd.Function):
     @staticmethod
     def forward(ctx, a, a_t, x):
         ctx.a_t = a_t
-        return a @ x.float()
+        with torch.autocast(x.device.type, enabled=False): return a @ x.float()  # sparse products know no bfloat16
     @staticmethod
-    def backward(ctx, g): return None, None, ctx.a_t @ g.float().contiguous()
+    def backward(ctx, g):
+        with torch.autocast(g.device.type, enabled=False): return None, None, ctx.a_t @ g.float().contiguous()
 
 def sparse_pair(m: sp.csr_matrix, device=None) -> tuple[Tensor, Tensor]:
     "A matrix and its transpose as torch CSR: several times faster than COO on a CPU."
@@ -145,6 +146,7 @@ def make_tasks(frame: pd.DataFrame, kinds: dict[str, str]) -> tuple[list[Task], 
             tasks.append(Task(name, kind))
     return tasks, encode_labels(tasks, table)
 
+# %% ../nbs/08_multimodal.ipynb #3ecc7893
 class SideTasks(nn.Module):
     "Heads on items and on choices; `loss` is their sum."
     def __init__(self, dataset: Dataset, pairs: pd.DataFrame, kinds: dict[str, str], dim: int):
@@ -173,12 +175,13 @@ class MultimodalRecommender(Recommender):
                  neighbours=10,             # S: nearest items by content, None for none
                  neighbour_weight=.5,       # gamma
                  ids=True,                  # e: a free vector per item
-                 id_dropout=.2,             # chance that an item shows its cold face; None for never
+                 id_dropout=.15,            # chance that an item shows its cold face; None for never
                  modality_dropout=None,     # chance that a modality is hidden; None for never
-                 alignment=.1,              # lambda; None for no alignment
+                 alignment=.02,             # lambda; None for no alignment
                  tasks=None,                # column -> "classification" or "regression"
                  task_weight=.1,            # mu
-                 temperature=.25, negatives=1024, lr=.01, batch=4096, epochs=60, patience=5, metric="ndcg@20",
+                 temperature=.25, negatives=1024, lr=.01, epochs=60, patience=5, metric="ndcg@20",
+                 batch=None,                # pairs per step; None for 16 steps an epoch
                  towers=2,                  # networks whose scores are averaged
                  precision=None,            # "bf16" for mixed precision
                  checkpoint=None,           # folder to resume from after a kill
@@ -187,14 +190,20 @@ class MultimodalRecommender(Recommender):
         for name, value in list(locals().items()):
             if name not in ("self", "__class__"): setattr(self, name, value)
 
-    def _score(self, rows): return self.user_vectors_[torch.as_tensor(np.asarray(rows))] @ self.item_vectors_.T
+# %% ../nbs/08_multimodal.ipynb #2b553f9f
+def _score(self: MultimodalRecommender, rows): return self.user_vectors_[torch.as_tensor(np.asarray(rows))] @ self.item_vectors_.T
 
-    def _from_history(self, x):
-        du = np.maximum(np.asarray(x.sum(1)).ravel(), 1)**-self.exponent
-        return F.normalize(self._fold(sp.diags_array(du) @ x @ sp.diags_array(self.item_weight_)), dim=-1).flatten(1) @ self.item_vectors_.T
+def _fold(self: MultimodalRecommender, x: sp.csr_matrix) -> Float[Tensor, "users dims"]:
+    "Vectors of users known only by what they chose."
+    du = np.maximum(np.asarray(x.sum(1)).ravel(), 1)**-self.exponent
+    a = sp.diags_array(du) @ x @ sp.diags_array(self.item_weight_)
+    u = torch.from_numpy(np.asarray(a @ self.history_vectors_.flatten(1).numpy(), np.float32)).view(x.shape[0], self.towers, -1)
+    return F.normalize(u, dim=-1).flatten(1)
 
-    def _fold(self, a): return torch.from_numpy(np.asarray(a @ self.history_vectors_.flatten(1).numpy(), np.float32)).view(a.shape[0], self.towers, -1)
-    def _similar(self, row): return self.item_vectors_ @ self.item_vectors_[row]
+def _from_history(self: MultimodalRecommender, x): return self._fold(x) @ self.item_vectors_.T
+def _similar(self: MultimodalRecommender, row): return self.item_vectors_ @ self.item_vectors_[row]
+
+for f in (_score, _fold, _from_history, _similar): setattr(MultimodalRecommender, f.__name__, f)
 
 # %% ../nbs/08_multimodal.ipynb #28c1371c
 def _inputs(self: MultimodalRecommender, dataset: Dataset) -> tuple[dict[str, Features], pd.DataFrame, torch.device]:
@@ -236,11 +245,14 @@ def _step_loss(self: MultimodalRecommender, net: Network, side: SideTasks | None
         loss = loss + self.task_weight*(side.loss("item", out["content" if net.project is not None else "v"][some], some) + side.loss("pair", u*v*u.shape[1], b))
     return loss
 
+MultimodalRecommender._step_loss = _step_loss
+
+# %% ../nbs/08_multimodal.ipynb #29109ef9
 def _epoch(self: MultimodalRecommender, net, side, optimiser, users, items, warm) -> float:
     "Once over all training pairs; the mean loss."
     net.train()
     total = 0.
-    for b in torch.randperm(len(users)).to(users.device).split(self.batch):
+    for b in torch.randperm(len(users)).to(users.device).split(self.batch or min(8192, max(256, math.ceil(len(users)/16)))):
         with torch.autocast(users.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             loss = self._step_loss(net, side, b, users, items, warm)
         if not loss.isfinite(): raise MMRecError(f"the loss became {loss.item()}; lower lr={self.lr} or raise temperature={self.temperature}")
@@ -248,7 +260,7 @@ def _epoch(self: MultimodalRecommender, net, side, optimiser, users, items, warm
         total += loss.item()*len(b)
     return total/len(users)
 
-MultimodalRecommender._step_loss, MultimodalRecommender._epoch = _step_loss, _epoch
+MultimodalRecommender._epoch = _epoch
 
 # %% ../nbs/08_multimodal.ipynb #3cb5c5e8
 class _View:
@@ -262,6 +274,9 @@ def _key(self: MultimodalRecommender, dataset: Dataset, features: dict) -> dict[
     free = {"checkpoint", "log", "device", "progress", "towers", "epochs", "patience"}
     return {"data": h.hexdigest()[:16], "settings": json.dumps({k: v for k, v in self.get_params(deep=False).items() if k not in free}, sort_keys=True)}
 
+MultimodalRecommender._key = _key
+
+# %% ../nbs/08_multimodal.ipynb #6268a1c4
 def _load_state(self: MultimodalRecommender, file: Path, key: dict) -> dict | None:
     "State of a tower that was trained before, None if there is none, MMRecError if it is of something else."
     if not file.is_file(): return None
@@ -271,9 +286,9 @@ def _load_state(self: MultimodalRecommender, file: Path, key: dict) -> dict | No
         if state["key"][what] != mine: raise MMRecError(f"{file.name} is a checkpoint of other {what}; give another checkpoint= folder, or delete it")
     return state
 
-MultimodalRecommender._key, MultimodalRecommender._load_state = _key, _load_state
+MultimodalRecommender._load_state = _load_state
 
-# %% ../nbs/08_multimodal.ipynb #6268a1c4
+# %% ../nbs/08_multimodal.ipynb #0062618e
 def _fit_tower(self: MultimodalRecommender, t: int, dataset: Dataset, features: dict, pairs: pd.DataFrame, device, key: dict, bar, log) -> tuple[Network, list]:
     "Train one network to its best validation epoch; goes on from its checkpoint if there is one."
     torch.manual_seed(self.seed*1000 + t)
@@ -298,17 +313,22 @@ def _fit_tower(self: MultimodalRecommender, t: int, dataset: Dataset, features: 
     net.load_state_dict(state["best"])
     return net.eval(), state["history"]
 
+MultimodalRecommender._fit_tower = _fit_tower
+
+# %% ../nbs/08_multimodal.ipynb #2f800c58
 @torch.no_grad()
 def _validate(self: MultimodalRecommender, net, dataset, state, epoch, loss, bar, log, t) -> None:
     "Score on validation, remember the best weights."
     net.eval()
-    score = evaluate(_View(net()), dataset, k=20, split="valid").mean[self.metric] if dataset.valid.nnz else float(epoch)
+    known = net.warm[dataset.valid.indices]
+    only = None if known.any() else ~net.warm    # a validation part of new items only: rank among new items
+    score = evaluate(_View(net()), dataset, k=20, split="valid", candidates=only).mean[self.metric] if len(known) else float(epoch)
     state["history"].append({"tower": t, "epoch": epoch, "loss": loss, "valid": score})
     if score > state["score"]: state |= {"score": score, "best": {k: v.detach().cpu().clone() for k, v in net.state_dict().items()}}
     bar.set_postfix_str(f"tower {t + 1}/{self.towers}, loss {loss:.3f}, valid {self.metric} {score:.4f}")
     log({"loss": loss, f"valid {self.metric}": score}, epoch + t*self.epochs)
 
-MultimodalRecommender._fit_tower, MultimodalRecommender._validate = _fit_tower, _validate
+MultimodalRecommender._validate = _validate
 
 # %% ../nbs/08_multimodal.ipynb #0dbe9444
 def modality_shares(net: Network) -> Float[Tensor, "modalities items dim"]:
@@ -326,6 +346,7 @@ def modality_shares(net: Network) -> Float[Tensor, "modalities items dim"]:
             out[m] += math.factorial(len(s))*math.factorial(n - len(s) - 1)/math.factorial(n)*(fused[s | {m}] - fused[s])
     return out
 
+# %% ../nbs/08_multimodal.ipynb #6b667fac
 @torch.no_grad()
 def _pieces(net: Network) -> dict[str, Tensor]:
     "Vectors of one tower and the pieces they are sums of, all scaled by the length of the whole."
@@ -338,7 +359,7 @@ def _pieces(net: Network) -> dict[str, Tensor]:
     history = sum(vs[:-1]) if net.layers else v       # U = u + A (sum of these)
     return {k: x.float().cpu() for k, x in dict(user=u/lu, item=v/lv, parts=torch.stack(parts)/lv, history=history, length=lu).items()}
 
-# %% ../nbs/08_multimodal.ipynb #6b667fac
+# %% ../nbs/08_multimodal.ipynb #53982463
 @contextlib.contextmanager
 def tracker(kind: str | None, params: dict, folder="logs"):
     "A function log(values, step): TensorBoard or Weights & Biases through accelerate, or nothing."
@@ -351,6 +372,7 @@ def tracker(kind: str | None, params: dict, folder="logs"):
     try: yield a.log
     finally: a.end_training()
 
+# %% ../nbs/08_multimodal.ipynb #30aa596b
 def _fit(self: MultimodalRecommender, dataset: Dataset) -> None:
     features, pairs, device = self._inputs(dataset)
     key, pieces, self.history_ = self._key(dataset, features), [], []
@@ -385,6 +407,9 @@ def explain(self: MultimodalRecommender, user_id, item_id) -> pd.DataFrame:
     rows += [("history", self.item_ids_[j], float(x)) for j, x in zip(own, by_item)] + [("history", "the user's own vector", score - float(by_item.sum()))]
     return pd.DataFrame(rows, columns=["side", "what", "share"])
 
+MultimodalRecommender.explain = explain
+
+# %% ../nbs/08_multimodal.ipynb #b0ad8111
 def plot_explanation(table: pd.DataFrame, names: dict | None = None, top: int = 6):
     "Two bar charts of `explain`, the largest shares of each side."
     import matplotlib.pyplot as plt
@@ -396,5 +421,3 @@ def plot_explanation(table: pd.DataFrame, names: dict | None = None, top: int = 
         ax.set(xlabel="share of the score (cosine)", title={"item": "what spoke for the item", "history": "which of the user's items"}[side])
     fig.tight_layout()
     return fig
-
-MultimodalRecommender.explain = explain
