@@ -188,7 +188,7 @@ def rrf(scores: list[Float[Tensor, "users items"]],  # one per modality or model
         weights=None) -> Float[Tensor, "users items"]:  # one per list
     "Reciprocal-rank fusion (Cormack et al. 2009)."
     s, w = _stack(scores, weights)
-    rank = (-s).argsort(-1, stable=True).argsort(-1) + 1
+    rank = (-s).argsort(dim=-1, stable=True).argsort(-1) + 1
     return (w / (k + rank)).sum(0)
 
 def score_fusion(scores: list[Float[Tensor, "users items"]],  # one per modality or model
