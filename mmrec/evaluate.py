@@ -55,7 +55,7 @@ def relevant_ranks(
     place, s_all = tie_order(scores.shape[1]), _array(scores)
     nth = np.arange(len(row)) - np.searchsorted(row, row)
     above, same = np.zeros(len(row), np.int64), np.zeros(len(row), np.int64)
-    count = lambda x: x.sum(1) if isinstance(x, np.ndarray) else x.sum(1).cpu().numpy()
+    count = lambda x: x.view(np.int8).sum(1, dtype=np.int32) if isinstance(x, np.ndarray) else x.sum(1).cpu().numpy()  # int8: thrice as fast
     for j in range(nth.max(initial=-1) + 1):  # the first relevant item of all users, then the second of those who have two
         at = np.flatnonzero(nth == j)
         s = s_all if len(at) == len(scores) else s_all[row[at]]
@@ -87,10 +87,13 @@ def top_k(
             keep = (s > last) | (same & (same.cumsum(1) <= k - (s > last).sum(1, keepdim=True)))
             item[shared] = at[keep.nonzero()[:, 1]].view(-1, k)
             value[shared] = scores[shared].gather(1, item[shared])
-    place = torch.from_numpy(tie_order(n)).to(scores.device)[item]
-    by = place.argsort(1)
-    by = by.gather(1, value.gather(1, by).sort(dim=1, descending=True, stable=True).indices)
-    return item.gather(1, by), value.gather(1, by)
+    again = (value[:, 1:] == value[:, :-1]).any(1).nonzero()[:, 0]  # equal neighbours within a list: put them in order
+    if len(again):
+        i, v = item[again], value[again]
+        by = torch.from_numpy(tie_order(n)).to(scores.device)[i].argsort(1)
+        by = by.gather(1, v.gather(1, by).sort(dim=1, descending=True, stable=True).indices)
+        item[again], value[again] = i.gather(1, by), v.gather(1, by)
+    return item, value
 
 # %% ../nbs/06_evaluate.ipynb #5fa72f24
 @dataclass(frozen=True, repr=False)
@@ -147,7 +150,7 @@ def _protocol(dataset: Dataset, split: str, exclude: str, candidates, users):
 def _blocks(model, rows, seen: sp.csr_matrix, allowed):
     "Scores of some users at a time, -inf at what must not be ranked; one buffer of about 4 MB serves all blocks."
     n, buffer = len(allowed), None
-    size, barred = max(1, 2**20//n), None if allowed.all() else torch.from_numpy(~allowed)
+    size, barred = max(1, 2**19//n), None if allowed.all() else torch.from_numpy(~allowed)
     for block in (rows[i:i + size] for i in range(0, len(rows), size)):
         raw = torch.as_tensor(model.score(block)).detach()
         if raw.shape != (len(block), n):
@@ -255,7 +258,7 @@ def forest_plot(table: pd.DataFrame, metric: str | None = None):
     for ax, mid, low, high in ((axes[0], "mean", "low", "high"), (axes[1], "gain", "gain low", "gain high")):
         ax.errorbar(t[mid], y, xerr=[t[mid] - t[low], t[high] - t[mid]], fmt="o", color="black", capsize=3, ms=4)
         ax.grid(axis="x", alpha=.3)
-    axes[0].set(yticks=y, yticklabels=t.index, xlabel=metric)
+    axes[0].set(yticks=y, yticklabels=t.index, xlabel=metric, ylim=(y[-1] - .6, .6))
     axes[1].set(xlabel=f"{metric}: gain over {t.index[0]}, same users")
     axes[1].axvline(0, color="black", lw=1, ls="--")
     fig.tight_layout()
