@@ -202,7 +202,9 @@ def _convert_smollm2(folder: Path) -> None:
     from transformers import AutoModel, AutoTokenizer
     file = PACKAGED["smollm2"].files[0]
     AutoTokenizer.from_pretrained(folder, gguf_file=file).save_pretrained(folder)
-    AutoModel.from_pretrained(folder, gguf_file=file, dtype=torch.float16).save_pretrained(folder)
+    model = AutoModel.from_pretrained(folder, gguf_file=file, dtype=torch.float16)
+    model.hf_quantizer = None; model.config.__dict__.pop("quantization_config", None)  # it is unpacked, and may be saved as any model
+    model.save_pretrained(folder)
     (folder/file).unlink()
 
 _convert["smollm2"] = _convert_smollm2
