@@ -7,7 +7,7 @@ __all__ = ['Id', 'Count', 'Value', 'Where', 'PROBLEMS', 'SUFFIX', 'STYLE', 'BODY
            'make_app', 'warm_up', 'web_page', 'serve', 'listen']
 
 # %% ../nbs/09a_app.ipynb #61da270e
-import asyncio, base64, hashlib, html, json, logging, secrets, shutil, socket, tempfile, threading, time
+import asyncio, base64, hashlib, html, json, logging, secrets, shutil, signal, socket, tempfile, threading, time
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
@@ -114,16 +114,17 @@ class Service:
         "Ranked rows as what a page shows."
         b = self.bundle
         title = lambda i: str(b.titles[b.rows([i])[0]])
-        reason = lambda r: None if r.get("because") is None else {"item": r["because"], "title": title(r["because"]), "how": r["how"]}
+        reason = lambda r: None if not isinstance(r.get("because"), str) else {"item": r["because"], "title": title(r["because"]), "how": r["how"]}
         return [{"item": r["item"], "title": r["title"], "score": r["score"], **self.shown(int(b.rows([r["item"]])[0])), "because": reason(r)}
                 for r in table.to_dict("records")]
 
     def shown(self, row: int) -> dict:
         "Text and media addresses of one item."
         from urllib.parse import quote
-        item = self.bundle.items.iloc[row]
-        media = {m: f"/media/{m}/{quote(item['item_id'], safe='')}" for m in ("image", "video", "audio") if isinstance(item.get(m), str)}
-        text, title = item.get("text"), str(self.bundle.titles[row])
+        b = self.bundle
+        has = {c: values[row] for c, values in b.shown.items() if isinstance(values[row], str)}
+        media = {m: f"/media/{m}/{quote(b.ids[row], safe='')}" for m in ("image", "video", "audio") if m in has}
+        text, title = has.get("text"), str(b.titles[row])
         return {"text": text.removeprefix(title).lstrip(". ")[:300] if isinstance(text, str) else None, "media": media}
 
 # %% ../nbs/09a_app.ipynb #edde657b
@@ -312,7 +313,7 @@ def warm_up(bundle: Bundle) -> None:
     for m in bundle.manifest["encoders"]:
         try: _ = encoder(bundle, m).dim
         except MMRecError as e: print(f"{m} cannot be searched: {e}")
-    bundle.chosen, bundle.content, bundle.index, bundle.chance
+    bundle.chosen, bundle.content, bundle.index, bundle.chance, bundle.titles, bundle.shown, bundle.item_index, bundle.user_index
 
 # %% ../nbs/09a_app.ipynb #30dc6479
 STYLE = """
@@ -437,8 +438,8 @@ def serve(bundle, host: str = "127.0.0.1", port: int = 8000, token: str | None =
         print(f"{loaded.manifest['name']}: http://{'localhost' if host == '127.0.0.1' else host}:{port} (page), /docs (interface); stop with Ctrl-C", flush=True)
         config = uvicorn.Config(make_app(loaded, token), log_level="warning", timeout_graceful_shutdown=10, limit_concurrency=500)
         server = uvicorn.Server(config)
-        try: server.run(sockets=[door])
-        except KeyboardInterrupt: pass
+        for s in (signal.SIGINT, signal.SIGTERM): signal.signal(s, lambda *_: None)  # uvicorn ends cleanly, then raises them again
+        server.run(sockets=[door])
     return 0
 
 def listen(host: str, port: int) -> socket.socket:

@@ -133,8 +133,8 @@ class Bundle:
     def rows(self, ids, table: str = "items") -> np.ndarray:
         "Rows of external ids; MMRecError on an unknown one."
         lookup = {"items": self.item_index, "users": self.user_index}[table]
-        rows = lookup.get_indexer([str(i) for i in ids])
-        if (rows < 0).any(): raise UnknownId(f"{table[:-1]} '{list(ids)[int(np.argmin(rows))]}' is not known; ids look like '{lookup[0]}'")
+        rows = np.array([lookup.get(str(i), -1) for i in ids], int)
+        if (rows < 0).any(): raise UnknownId(f"{table[:-1]} '{list(ids)[int(np.argmin(rows))]}' is not known; ids look like '{next(iter(lookup))}'")
         return rows
 
 # %% ../nbs/09_bundle.ipynb #fb020818
@@ -148,8 +148,10 @@ def _cached(cls, **properties):  # a dataclass may be frozen and still remember 
     for name, f in properties.items():
         p = cached_property(f); p.__set_name__(cls, name); setattr(cls, name, p)
 
-_cached(Bundle, item_index=lambda self: pd.Index(self.items["item_id"]), user_index=lambda self: pd.Index(self.users["user_id"]),
-        titles=lambda self: titles(self.items), index=lambda self: ExactIndex(self.space.items) if self.engine is None else self.engine,
+_cached(Bundle, ids=lambda self: self.items["item_id"].to_numpy(dtype=object),
+        item_index=lambda self: {i: row for row, i in enumerate(self.ids)}, user_index=lambda self: {u: row for row, u in enumerate(self.users["user_id"])},
+        centre=lambda self: self.space.items, shown=lambda self: {c: self.items[c].tolist() for c in ("text", *MEDIA) if c in self.items},
+        titles=lambda self: titles(self.items), index=lambda self: ExactIndex(self.centre) if self.engine is None else self.engine,
         popularity=lambda self: np.asarray(self.seen.sum(0)).ravel(), chance=lambda self: chance_likeness(self.space),
         content=lambda self: self.space.of([m for m in self.space.views if m != "choice"] or ["choice"]),
         chosen=lambda self: torch.where(self.space.present[:, [self.space.views.index("choice")]], self.space.of(["choice"]), self.content))

@@ -167,17 +167,17 @@ def recommend(bundle: Bundle, user: str | None = None, clicks: list | None = Non
     rows, best = (x[0] for x in top_k(scores.masked_fill(~allowed, -torch.inf)[None], min(k if not diversity else max(50, 5*k), len(bundle))))
     rows, best = rows[best > -torch.inf], best[best > -torch.inf]
     if diversity and len(rows):
-        chosen = diversify(best, bundle.space.items[rows], k, diversity)
+        chosen = diversify(best, bundle.centre[rows], k, diversity)
         rows, best = rows[chosen], best[chosen]
     return as_table(bundle, rows, best, because(bundle, rows, history) if explain else None)
 
 def as_table(bundle: Bundle, rows, scores, reasons=None) -> pd.DataFrame:
     "Ranked item rows as ids, titles, scores and, where there are any, reasons."
-    rows, ids = np.asarray(rows), bundle.items["item_id"].to_numpy()
+    rows, ids = np.asarray(rows), bundle.ids
     out = pd.DataFrame({"item": ids[rows], "title": bundle.titles[rows], "score": np.asarray(scores, np.float64)})
     if reasons is not None:
-        out["because"] = [None if r is None else ids[r[0]] for r in reasons]
-        out["how"] = [None if r is None else VIEWS.get(r[1], r[1] + " is alike") for r in reasons]
+        out["because"] = pd.Series([None if r is None else ids[r[0]] for r in reasons], dtype=object)
+        out["how"] = pd.Series([None if r is None else VIEWS.get(r[1], r[1] + " is alike") for r in reasons], dtype=object)
     return out
 
 # %% ../nbs/09_serve.ipynb #b7c5f5e1
@@ -203,7 +203,7 @@ def similar(bundle: Bundle, item: str, k: int = 10, by: str | None = None,  # st
     "Items like one of the catalogue."
     row = int(bundle.rows([item])[0])
     if by is not None and not bundle.space.present[row, view(bundle, by)]: raise MMRecError(f"item '{item}' has no {by}; leave out by=, or choose another")
-    return nearest(bundle, bundle.space.items[row] if by is None else bundle.space.places[row, view(bundle, by)], k, to, where, [row])
+    return nearest(bundle, bundle.centre[row] if by is None else bundle.space.places[row, view(bundle, by)], k, to, where, [row])
 
 def search(bundle: Bundle, raw: dict, k: int = 10, to: str | None = None, where: dict | None = None) -> pd.DataFrame:
     "Items near a sentence, a picture, a sound (modality -> text or path), or several of them together."
