@@ -150,7 +150,7 @@ def _protocol(dataset: Dataset, split: str, exclude: str, candidates, users):
 def _blocks(model, rows, seen: sp.csr_matrix, allowed):
     "Scores of some users at a time, -inf at what must not be ranked; one buffer of about 4 MB serves all blocks."
     n, buffer = len(allowed), None
-    size, barred = max(1, 2**19//n), None if allowed.all() else torch.from_numpy(~allowed)
+    size, barred = max(1, 2**20//n), None if allowed.all() else torch.from_numpy(~allowed)
     for block in (rows[i:i + size] for i in range(0, len(rows), size)):
         raw = torch.as_tensor(model.score(block)).detach()
         if raw.shape != (len(block), n):
