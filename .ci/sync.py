@@ -7,6 +7,7 @@ import re, subprocess, sys
 from pathlib import Path
 
 import nbformat
+from nbconvert import MarkdownExporter
 
 root = Path(__file__).parent.parent
 MACHINE = re.compile(r"(/home/|/root/|/tmp/|/Users/|[A-Z]:\\\\)[\w.\\/-]*")
@@ -31,9 +32,10 @@ def clean(path: Path) -> list[str]:
 
 def readme() -> None:
     "README.md is index.ipynb as Markdown, its links pointing into nbs/."
-    text = subprocess.run([sys.executable, "-m", "nbconvert", "--to", "markdown", "--stdout", "--TagRemovePreprocessor.enabled=True",
-                           "--TagRemovePreprocessor.remove_cell_tags=parameters", "--TagRemovePreprocessor.remove_cell_tags=notebook-only", "nbs/index.ipynb"],
-                          cwd=root, check=True, capture_output=True, text=True).stdout
+    nb = nbformat.read(root/"nbs"/"index.ipynb", 4)
+    nb.metadata["language_info"] = {"name": "python"}  # what the code fences are marked with
+    text, _ = MarkdownExporter().from_notebook_node(nb)
+    text = re.sub(r"<style scoped>.*?</style>\n?", "", text, flags=re.S)
     text = re.sub(r"\]\((?!https?:|#|mailto:)([\w./-]+\.ipynb)\)", r"](nbs/\1)", text)
     text = re.sub(r"\]\(\.\./", "](", text)
     (root/"README.md").write_text(re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", encoding="utf-8")
