@@ -7,7 +7,7 @@ __all__ = ['MODALITIES', 'MEDIA', 'TEXT_COLUMNS', 'SPLITS', 'MMRecError', 'cache
            'load_folder', 'load_benchmark', 'load', 'plot_long_tail']
 
 # %% ../nbs/00_data.ipynb #cfccf4d0
-import hashlib, io, json, os, tempfile, warnings
+import hashlib, json, os, re, tempfile, warnings
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -40,7 +40,7 @@ def best_device():
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 def real_data(name: str) -> Path | None:  # "movielens", "tiktok"
-    "A real data set beside the project: `$MMREC_DATA/name` or `../shared/data/name`; None, and one line, where there is none."
+    "A real data set kept outside the project: `$MMREC_DATA/name`, else `shared/data/name` here or in a folder above; None, and one line, where there is none."
     places = [Path(os.environ["MMREC_DATA"])] if "MMREC_DATA" in os.environ else []
     places += [p/"shared"/"data" for p in (Path.cwd(), *Path.cwd().parents)]
     for p in places:
@@ -176,7 +176,8 @@ def user_rows(self: Dataset, ids) -> np.ndarray:
 def has(self: Dataset, modality: str) -> np.ndarray:
     "Which items [items] bring a raw text, picture, sound or video."
     if modality not in self.items: return np.zeros(self.n_items, bool)
-    return self.items[modality].notna().to_numpy()
+    c = self.items[modality]
+    return (c.notna() & (c.astype(str).str.strip() != "")).to_numpy()
 
 def path(self: Dataset, row: int, modality: str) -> Path:
     "The media file of one item."
@@ -193,7 +194,8 @@ def _hash(self: Dataset) -> str:
         h.update(pd.util.hash_pandas_object(table.astype({c: str for c in table if table[c].dtype == object}), index=False).to_numpy().tobytes())
     for m in MEDIA:
         for row in np.flatnonzero(self.has(m)):
-            h.update(f"{m}{row}:{os.path.getsize(self.path(row, m))}".encode())
+            f = self.path(row, m)
+            h.update(f"{m}{row}:{os.path.getsize(f) if f.is_file() else -1}".encode())
     for m in sorted(self.features):
         if self.features[m].source.get("encoder") == "given": h.update(m.encode() + self.features[m].values.tobytes())
     return h.hexdigest()[:12]
@@ -270,13 +272,19 @@ def _read_table(folder: Path, stem: str, required: tuple) -> tuple[pd.DataFrame,
         raise MMRecError(f"{folder.name or folder}: no {stem}.csv or {stem}.parquet; a folder needs items and interactions")
     try:
         if file.suffix == ".parquet": table = pd.read_parquet(file)
-        else: table = pd.read_csv(file, dtype={c: str for c in required}, encoding="utf-8-sig")
+        else:
+            with warnings.catch_warnings():  # a row with a field too many would shift all columns: pandas only warns
+                warnings.simplefilter("error", pd.errors.ParserWarning)
+                table = pd.read_csv(file, dtype={c: str for c in (*required, *TEXT_COLUMNS, *MEDIA)}, encoding="utf-8-sig",
+                                    index_col=False, keep_default_na=False, na_values=[""])  # "NA" and "007" are titles too
     except UnicodeDecodeError as e:
         raise MMRecError(f"{file.name}: not UTF-8 (byte {e.object[e.start]:#x}); save it again as UTF-8") from None
     except pd.errors.EmptyDataError:
         raise MMRecError(f"{file.name}: empty; the first line must name the columns ({', '.join(required)}, ...)") from None
     except Exception as e:
         raise MMRecError(f"{file.name}: cannot be read ({' '.join(str(e).split())}); look for a stray quote or comma there") from None
+    if len(table.columns) == 1 and re.search(r"[;\t]", str(table.columns[0])):
+        raise MMRecError(f"{file.name}: separated by semicolons or tabs; save it again with commas")
     for c in required:
         if c not in table: raise MMRecError(f"{file.name}: no column '{c}' (found: {', '.join(map(str, table.columns[:8]))}); name it so")
     if not len(table): raise MMRecError(f"{file.name}: no rows; it must hold at least one")
@@ -300,7 +308,8 @@ def _check_media(items: pd.DataFrame, root: Path, file: str, strict: bool) -> pd
         col = items[m].where(items[m].notna() & (items[m].astype(str).str.strip() != ""), None).astype(object)
         lost = []
         for row, p in enumerate(col):
-            if not isinstance(p, str): continue
+            if pd.isna(p): continue
+            if not isinstance(p, str) or "\0" in p: raise MMRecError(f"{file} row {row + 2}: {m} {p!r} is not a path; write the file's name as text")
             real = os.path.realpath(os.path.join(root, p))
             if not real.startswith(inside):
                 raise MMRecError(f"{file} row {row + 2}: {m} '{p}' lies outside the folder; copy it in and use a relative path")
@@ -340,11 +349,15 @@ def _numbers(x: pd.DataFrame, column: str, file: str) -> pd.Series:
     "A numeric column; dates become seconds since 1970; one clear line where a value is neither."
     value = x[column]
     if column == "timestamp" and not pd.api.types.is_numeric_dtype(value):
-        date = pd.to_datetime(value, errors="coerce", utc=True, format="mixed")
-        if date.notna().all(): return (date - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
+        date = pd.to_datetime(value, errors="coerce", utc=True, format="ISO8601")  # 09/01/2024 could be January or September
+        if date.notna().any():
+            bad = np.flatnonzero(date.isna())
+            if len(bad): raise MMRecError(f"{file} row {x.index[bad[0]] + 2}: timestamp '{value.iloc[bad[0]]}' is not a date like 2024-12-31; mend it or drop the row")
+            return (date - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
     out = pd.to_numeric(value, errors="coerce")
     bad = np.flatnonzero(out.isna() & (value.notna() if column == "rating" else True))
-    if len(bad): raise MMRecError(f"{file} row {x.index[bad[0]] + 2}: {column} '{value.iloc[bad[0]]}' is not a number; mend it or drop the row")
+    what = "a number" if column != "timestamp" else "a number of seconds or a date like 2024-12-31"
+    if len(bad): raise MMRecError(f"{file} row {x.index[bad[0]] + 2}: {column} '{value.iloc[bad[0]]}' is not {what}; mend it or drop the row")
     return out
 
 # %% ../nbs/00_data.ipynb #285ff489
@@ -362,7 +375,7 @@ def _interactions(table: pd.DataFrame, file: str, items: pd.DataFrame, users: pd
         if (u_rows < 0).any():
             row = int(np.argmax(u_rows[u_code] < 0))
             raise MMRecError(f"{file} row {row + 2}: user_id '{u_ids[u_code[row]]}' is not among the users; add it there or drop the row")
-    x = table.reset_index(drop=True).drop(columns=["user_id", "item_id"])
+    x = table.reset_index(drop=True).drop(columns=["user_id", "item_id", "user", "item"], errors="ignore")
     x = x.assign(**{c: _numbers(x, c, file) for c in ("timestamp", "rating") if c in x})
     x.insert(0, "user", u_rows[u_code]); x.insert(1, "item", rows[i_code])
     if min_rating is not None:
@@ -391,7 +404,8 @@ def from_frames(items: pd.DataFrame, interactions: pd.DataFrame, users: pd.DataF
                 split="auto", min_rating=None, text=None, seed=0, strict=False,
                 files=("items", "interactions", "users")) -> Dataset:  # `files`: what errors call the tables
     "A `Dataset` from data frames shaped like the folder format."
-    for table, column, file in ((items, "item_id", 0), (interactions, "item_id", 1), (interactions, "user_id", 1)):
+    for table, column, file in ((items, "item_id", 0), (interactions, "item_id", 1), (interactions, "user_id", 1), (users, "user_id", 2)):
+        if table is None: continue
         if column not in table: raise MMRecError(f"{files[file]}: no column '{column}' (found: {', '.join(map(str, table.columns[:8]))}); name it so")
     items = _items(items, files[0], Path(root) if root is not None else None, text, strict)
     if users is not None:
@@ -414,17 +428,29 @@ def load_folder(folder, **options) -> Dataset:
     return from_frames(items, interactions, users, root=folder, files=(f_items, f_inter, f_users), **{"name": folder.name, **options})
 
 # %% ../nbs/00_data.ipynb #0810dae5
-def load_benchmark(folder, *, name=None, split="auto", seed=0, **_) -> Dataset:
+def _read_inter(file: Path) -> pd.DataFrame:
+    "The .inter table in rows; one clear line if it is something else."
+    try: x = pd.read_csv(file, sep="\t").rename(columns={"userID": "user", "itemID": "item", "x_label": "split"})
+    except Exception as e: raise MMRecError(f"{file.name}: cannot be read ({' '.join(str(e).split())}); tab-separated userID, itemID, x_label are wanted") from None
+    for c in ("user", "item"):
+        if c not in x: raise MMRecError(f"{file.name}: no column '{c}ID' (found: {', '.join(x.columns)}); tab-separated userID, itemID, x_label are wanted")
+        n = pd.to_numeric(x[c], errors="coerce")
+        bad = np.flatnonzero(~((n >= 0) & (n % 1 == 0)))
+        if len(bad): raise MMRecError(f"{file.name} row {bad[0] + 2}: {c}ID '{x[c].iloc[bad[0]]}' is not a row number from 0; mend it")
+        x[c] = n.astype(np.int64)
+    if not len(x): raise MMRecError(f"{file.name}: no rows; it must hold at least one interaction")
+    return x
+
+def load_benchmark(folder, *, name=None, split="auto", seed=0, min_rating=None, **_) -> Dataset:
     "Read the field's feature-file convention; the fixed split is kept."
     folder = Path(folder)
+    if min_rating is not None: raise MMRecError(f"{folder.name}: min_rating is not for .inter folders, which hold no ratings; leave it out")
     file = sorted(folder.glob("*.inter"))[0]
-    x = pd.read_csv(file, sep="\t").rename(columns={"userID": "user", "itemID": "item", "x_label": "split"})
-    if lost := [c for c in ("user", "item") if c not in x]:
-        raise MMRecError(f"{file.name}: no column '{lost[0]}ID' (found: {', '.join(x.columns)}); tab-separated userID, itemID, x_label are wanted")
-    features = {}
+    x, features = _read_inter(file), {}
     for f in sorted(folder.glob("*_feat.npy")):
         try: values = np.load(f, allow_pickle=False)
-        except ValueError as e: raise MMRecError(f"{f.name}: cannot be read ({e}); save a plain float array") from None
+        except (ValueError, EOFError, OSError) as e: raise MMRecError(f"{f.name}: cannot be read ({e}); save a plain float array") from None
+        if values.ndim != 2: raise MMRecError(f"{f.name}: shape {values.shape}; [items, dim] is wanted")
         features[f.name.removesuffix("_feat.npy")] = Features(values, np.abs(values).sum(1) != 0, {"encoder": "given", "content": f.name})
     n_items = max([len(f) for f in features.values()] + [int(x["item"].max()) + 1])
     for m, f in features.items():
@@ -442,9 +468,15 @@ def load(source="demo",  # "demo", "demo:KIND", a folder, or (items, interaction
          seed: int = 0, strict: bool = False,  # strict: a missing media file is an error
          name: str | None = None) -> Dataset:
     "Read a catalogue from wherever it is; MMRecError says what is wrong with it."
+    if min_rating is not None and not isinstance(min_rating, (int, float, np.number)): raise MMRecError(f"min_rating {min_rating!r} is not a number; give e.g. 4")
+    if not isinstance(seed, (int, np.integer)) or seed < 0: raise MMRecError(f"seed {seed!r}: a whole number from 0 is wanted")
+    text = [text] if isinstance(text, str) else text
     options = dict(split=split, min_rating=min_rating, text=text, seed=seed, strict=strict)
     if name: options["name"] = name
-    if isinstance(source, (tuple, list)): return from_frames(*source, **options)
+    if isinstance(source, (tuple, list)):
+        if len(source) not in (2, 3): raise MMRecError("give (items, interactions) or (items, interactions, users) as data frames")
+        return from_frames(*source, **options)
+    if not isinstance(source, (str, Path)): raise MMRecError(f"{source!r}: give a folder, demo:KIND ({', '.join(KINDS)}) or data frames")
     if str(source).split(":")[0] == "demo":
         kind = str(source).partition(":")[2] or "shop"
         if kind not in KINDS: raise MMRecError(f"demo '{kind}' is not known; there are {', '.join(KINDS)}")

@@ -50,22 +50,29 @@ class Parameter:
         elif kind is bool: value = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
         else:
             try: value = ast.literal_eval(text)
-            except (ValueError, SyntaxError): value = text
+            except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError): value = text
         if kind is float and type(value) is int: value = float(value)
         if self.default is not None and type(value) is not kind:
             raise MMRecError(f"parameter '{self.name}': {text!r} is not of type {kind.__name__}; the default is {self.default!r}")
         return value
 
+def _cells(notebook) -> list:
+    "The cells of a notebook; one clear line if it is none."
+    try: return nbformat.read(notebook, 4).cells
+    except Exception as e: raise MMRecError(f"{Path(notebook).name}: not a notebook ({' '.join(str(e).split())[:80]}); save it again from Jupyter") from None
+
 def parameters(notebook) -> dict[str, Parameter]:  # path of a notebook
     "The parameters of a notebook, in the order of its cell."
-    cells = nbformat.read(notebook, 4).cells
+    cells = _cells(notebook)
     source = next((c.source for c in cells if "parameters" in c.metadata.get("tags", [])), "")
     found = {}
     for line in source.splitlines():
         if not (m := re.match(r"(\w+)\s*(?::[^=]+)?=\s*(.+?)(?:\s+#\s*(.*))?$", line)): continue
         note, test = m[3] or "", None
-        if t := re.search(r"\s*\[test:\s*(.+)\]\s*$", note): note, test = note[:t.start()], ast.literal_eval(t[1])
-        found[m[1]] = Parameter(m[1], ast.literal_eval(m[2]), note, test)
+        try:
+            if t := re.search(r"\s*\[test:\s*(.+)\]\s*$", note): note, test = note[:t.start()], ast.literal_eval(t[1])
+            found[m[1]] = Parameter(m[1], ast.literal_eval(m[2]), note, test)
+        except (ValueError, SyntaxError): raise MMRecError(f"{Path(notebook).name}: parameter '{m[1]}' needs a plain value, not an expression") from None
     return found
 
 # %% ../nbs/10_report.ipynb #19280ae6
@@ -75,7 +82,8 @@ def check_parameters(notebook, given: dict) -> dict:  # {"epochs": "3"} or {"epo
     for name in given:
         if name not in known:
             raise MMRecError(f"{Path(notebook).stem} has no parameter '{name}'; it has {', '.join(known) or 'none'}")
-    return {name: known[name].parse(value) for name, value in given.items()}
+    typed = {name: known[name].parse(value) for name, value in given.items()}
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in typed.items()}  # papermill would write a tuple as text
 
 # %% ../nbs/10_report.ipynb #c11214fe
 class ReportFailed(RuntimeError):
@@ -91,7 +99,7 @@ def execute(notebook, out: Path, given: dict, progress: bool = True) -> None:
     local = Config({"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {})  # no port that two runs could both take
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        papermill.execute_notebook(str(notebook), str(out), parameters=check_parameters(notebook, given), kernel_name="python3",
+        papermill.execute_notebook(str(notebook), str(out), parameters=check_parameters(notebook, given), kernel_name="python3", language="python",
                                    progress_bar=progress, stderr_file=sys.stderr if progress else None, config=local)
 
 # %% ../nbs/10_report.ipynb #e8292b98
@@ -105,18 +113,22 @@ def run_report(name: str,  # as `mmrec list` prints it, or the path of a noteboo
     given = check_parameters(notebook, given or {})  # before anything is written
     stamp = datetime.now().strftime("%Y%m%d-%H%M%S")
     folder = Path(out) if out else Path("mmrec-runs")/f"{notebook.stem}-{stamp}"
-    folder.mkdir(parents=True, exist_ok=True)
+    try: folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e: raise MMRecError(f"--out {folder}: cannot be made ({e.strerror}); name another folder") from None
     done, page, failed = folder/"report.ipynb", folder/"report.html", None
     with tempfile_in(folder) as tmp:
         try: execute(notebook, tmp, given, progress)
-        except papermill.PapermillExecutionError as e: failed = e
+        except papermill.PapermillExecutionError as e:
+            failed = e
+            if done.exists(): done, page = folder/"failed.ipynb", folder/"failed.html"  # the good report that is there stays
         os.replace(tmp, done)
     facts = {"notebook": notebook.stem, "parameters": {k: p.default for k, p in parameters(notebook).items()} | given,
              "seconds": round(time.perf_counter() - start, 1), "versions": versions()}
     write_atomic(page, lambda p: Path(p).write_text(to_html(done, code, facts, error=failed), encoding="utf-8"))
     if failed:
-        text = failed.evalue if failed.ename == "MMRecError" else f"{failed.ename}: {failed.evalue}"
-        raise ReportFailed(" ".join(text.split())[:500], page, failed.ename == "MMRecError")
+        mine = failed.ename in {"MMRecError"} | {c.__name__ for c in MMRecError.__subclasses__()}
+        text = failed.evalue if mine else f"{failed.ename}: {failed.evalue}"
+        raise ReportFailed(" ".join(text.split())[:500], page, mine)
     return page
 
 # %% ../nbs/10_report.ipynb #19466b95
@@ -232,7 +244,7 @@ def item_cards(dataset: Dataset, rows, notes=None, size: int = 160):  # notes: a
 def read_record(notebook) -> dict:
     "Everything that an executed notebook gave to `record`."
     found = {}
-    for cell in nbformat.read(notebook, 4).cells:
+    for cell in _cells(notebook):
         for out in cell.get("outputs", []): found |= out.get("data", {}).get(Record.MIME, {})
     return found
 
@@ -259,7 +271,7 @@ def _pairs(tokens) -> dict[str, str]:
 
 def _describe(notebook: Path) -> str:
     "Title and parameters of a notebook, for `--help`."
-    cells = nbformat.read(notebook, 4).cells
+    cells = _cells(notebook)
     head = next((c.source for c in cells if c.cell_type == "markdown"), "").split("\n\n")
     lines = [f"  -p {p.name}={p.default!s:<22} {p.help}" for p in parameters(notebook).values()]
     return "\n".join([head[0].lstrip("# "), *head[1:2], "", "parameters (with defaults):", *lines])
