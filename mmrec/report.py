@@ -273,7 +273,7 @@ def _describe(notebook: Path) -> str:
     "Title and parameters of a notebook, for `--help`."
     cells = _cells(notebook)
     head = next((c.source for c in cells if c.cell_type == "markdown"), "").split("\n\n")
-    lines = [f"  -p {p.name}={p.default!s:<22} {p.help}" for p in parameters(notebook).values()]
+    lines = [f"  -p {f'{p.name}={p.default}':<26} {p.help}" for p in parameters(notebook).values()]
     return "\n".join([head[0].lstrip("# "), *head[1:2], "", "parameters (with defaults):", *lines])
 
 # %% ../nbs/10_report.ipynb #e6ad1c9b
@@ -332,4 +332,5 @@ def main(argv: list[str] | None = None) -> int:
     except ReportFailed as e:
         print(f"mmrec: {e}" if e.user_error else f"mmrec: {e}\nThe page as far as it came: {e.report.resolve()}", file=sys.stderr)
         return 2 if e.user_error else 1
+    except BrokenPipeError: sys.stdout = open(os.devnull, "w"); return 0  # `mmrec list | head`
     except KeyboardInterrupt: print("mmrec: stopped", file=sys.stderr); return 130
