@@ -133,6 +133,7 @@ def normal_graph(x: sp.csr_matrix) -> Tensor:
         warnings.simplefilter("ignore")  # "beta state"; the test below checks what we use
         return torch.sparse_csr_tensor(*(torch.from_numpy(v) for v in (a.indptr, a.indices, a.data)), a.shape)  # int32: five times faster
 
+# %% ../nbs/07b_trained.ipynb #7b1c0de1
 class LightGCNNet(nn.Module):
     def __init__(self, x: sp.csr_matrix, dim: int, layers: int, tau: float, negatives: int):
         super().__init__()
@@ -157,6 +158,7 @@ class LightGCNNet(nn.Module):
 
     def vectors(self): return self.spread()
 
+# %% ../nbs/07b_trained.ipynb #7b1c0de3
 class LightGCN(Trained):
     "Light graph convolution (He et al. 2020), trained with a sampled softmax over cosines."
     def __init__(self, dim=64, layers=2, tau=.15, negatives=1024, lr=.02, batch=4096, epochs=60, patience=8, seed=0, progress=True):
