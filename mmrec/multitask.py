@@ -216,16 +216,20 @@ class PLE(MultiTask):
 
 # %% ../nbs/03_multitask.ipynb #3abd3ec0
 class FixedWeights(nn.Module):
-    "Constant weights, the tasks' own. Base of all balancers; a loss of an unknown name counts with weight 1."
+    """Constant weights, the tasks' own; base of all balancers. In any training step `balancer.backward(losses, shared)`
+    stands for `loss.backward()`: losses by name, unweighted; `shared` the parameters that several of them reach.
+    Its own parameters() go to the optimiser, `end_epoch(mean losses)` is called after each pass, `weights()` tells where
+    they stand. A loss whose name is no task's (a recommender's own, an alignment) joins with weight 1 and is never reweighted;
+    a task may be absent from a batch."""
     def __init__(self, tasks: list[Task]):
         super().__init__()
         self.tasks, self.w = list(tasks), {t.name: float(t.weight) for t in tasks}
 
-    def weights(self) -> dict[str, float]: return dict(self.w)  # as they stand now
-    def forward(self, losses: dict[str, Tensor]) -> Tensor:  # unweighted losses -> the total to minimise
+    def weights(self) -> dict[str, float]: return dict(self.w)
+    def forward(self, losses: dict[str, Tensor]) -> Float[Tensor, ""]:  # the total to minimise
         return sum(self.w.get(name, 1.) * loss for name, loss in losses.items())
     def backward(self, losses: dict[str, Tensor], shared: list[nn.Parameter]) -> None: self(losses).backward()
-    def end_epoch(self, losses: dict[str, float]) -> None: "Told the mean losses of the epoch."
+    def end_epoch(self, losses: dict[str, float]) -> None: "Nothing to learn."
 
 # %% ../nbs/03_multitask.ipynb #37e09e3c
 def check_features(x: Tensor) -> None:
