@@ -6,6 +6,7 @@ __all__ = ['rank_metrics', 'tie_order', 'relevant_ranks', 'top_k', 'Result', 'bo
 
 # %% ../nbs/06_evaluate.ipynb #4c51954d
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -44,7 +45,15 @@ def tie_order(n_items: int) -> Int[np.ndarray, "items"]:
     "A fixed shuffled place for every item; among equal scores the lower place comes first."
     return np.random.default_rng(0).permutation(n_items)
 
-def _array(x): return x.numpy() if x.device.type == "cpu" else x  # numpy counts several times faster on a CPU
+def _count(scores: torch.Tensor, own: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+    "How many scores of each row are above its `own`, and how many are equal to it (itself among them)."
+    if scores.device.type != "cpu": return tuple(x.sum(1).cpu().numpy() for x in (scores > own, scores == own))
+    number = lambda x: x.view(np.int8).sum(1, dtype=np.int32)  # numpy counts several times faster than torch, and threads share it
+    part = lambda x: (number(x[0] > x[1]), number(x[0] == x[1]))
+    parts = zip(*(np.array_split(x.numpy(), torch.get_num_threads()) for x in (scores, own)))
+    return tuple(map(np.concatenate, zip(*_THREADS.map(part, parts))))
+
+_THREADS = ThreadPoolExecutor()
 
 def relevant_ranks(
     scores: Float[torch.Tensor, "users items"],  # -inf where an item must not be recommended
@@ -52,16 +61,14 @@ def relevant_ranks(
     item: Int[np.ndarray, "pairs"],  # a relevant item of that row
 ) -> tuple[Int[np.ndarray, "pairs"], Float[np.ndarray, "pairs"]]:
     "Rank of each relevant item (ties by `tie_order`), and its mid-rank (ties share their mean place)."
-    place, s_all = tie_order(scores.shape[1]), _array(scores)
+    place = tie_order(scores.shape[1])
     nth = np.arange(len(row)) - np.searchsorted(row, row)
     above, same = np.zeros(len(row), np.int64), np.zeros(len(row), np.int64)
-    count = lambda x: x.view(np.int8).sum(1, dtype=np.int32) if isinstance(x, np.ndarray) else x.sum(1).cpu().numpy()  # int8: thrice as fast
     for j in range(nth.max(initial=-1) + 1):  # the first relevant item of all users, then the second of those who have two
         at = np.flatnonzero(nth == j)
-        s = s_all if len(at) == len(scores) else s_all[row[at]]
-        own = s[np.arange(len(at)), item[at]][:, None]
-        above[at] = count(s > own)
-        same[at] = count(s >= own) - above[at] - 1
+        s = scores if len(at) == len(scores) else scores[torch.from_numpy(row[at])]
+        above[at], same[at] = _count(s, s.gather(1, torch.from_numpy(item[at, None]).long().to(s.device)))
+    same -= 1
     rank = above.copy()
     for p in np.flatnonzero(same):  # rare: those of equal score that the shuffle puts first
         equal = (scores[row[p]] == scores[row[p], item[p]]).cpu().numpy()
@@ -147,20 +154,25 @@ def _protocol(dataset: Dataset, split: str, exclude: str, candidates, users):
     return answers, seen, allowed, "+".join(parts) or "none"
 
 # %% ../nbs/06_evaluate.ipynb #e7bd68f8
+def _pairs(x: sp.csr_matrix, start: int, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    "Row (counted from `start`) and column of what n rows of a CSR matrix hold; its own indexing takes longer than a block's ranking."
+    ptr = x.indptr[start:start + n + 1]
+    return torch.from_numpy(np.repeat(np.arange(n), np.diff(ptr))), torch.from_numpy(x.indices[ptr[0]:ptr[-1]]).long()
+
 def _blocks(model, rows, seen: sp.csr_matrix, allowed):
     "Scores of some users at a time, -inf at what must not be ranked; one buffer of about 4 MB serves all blocks."
     n, buffer = len(allowed), None
     size, barred = max(1, 2**20//n), None if allowed.all() else torch.from_numpy(~allowed)
-    for block in (rows[i:i + size] for i in range(0, len(rows), size)):
+    for a in range(0, len(rows), size):
+        block = rows[a:a + size]
         raw = torch.as_tensor(model.score(block)).detach()
         if raw.shape != (len(block), n):
             raise MMRecError(f"evaluate: {type(model).__name__}.score gave {tuple(raw.shape)}, wanted {(len(block), n)}: a row per user, a column per item")
         if buffer is None: buffer = torch.empty((size, n), dtype=raw.dtype if raw.is_floating_point() else torch.float64, device=raw.device)
         s = buffer[:len(block)].copy_(raw)  # a copy: the model may have handed out a view of its own state
-        out = seen[block].tocoo()
-        s[torch.from_numpy(out.row).long(), torch.from_numpy(out.col).long()] = -torch.inf
+        s[_pairs(seen, a, len(block))] = -torch.inf
         if barred is not None: s.masked_fill_(barred.to(s.device), -torch.inf)
-        yield block, s
+        yield slice(a, a + len(block)), s
 
 # %% ../nbs/06_evaluate.ipynb #279b14f7
 def evaluate(
@@ -179,18 +191,18 @@ def evaluate(
     answers, seen, allowed, excluded = _protocol(dataset, split, exclude, candidates, users)
     if ks[-1] > allowed.sum(): warnings.warn(f"evaluate: k={ks[-1]}, but only {allowed.sum()} items are ranked", stacklevel=2)
     rows = np.flatnonzero(np.diff(answers.indptr))
+    seen, answers = seen[rows], answers[rows]
     lists, ranks, mids = np.full((len(rows), ks[-1]), -1), [], []
-    for block, s in _blocks(model, rows, seen, allowed):
+    for at, s in _blocks(model, rows, seen, allowed):
         item, value = top_k(s, ks[-1])
         if (bad := value.isnan().any(1)).any():
-            raise MMRecError(f"evaluate: {type(model).__name__} scored NaN for user row {block[bad.nonzero()[0].item()]}; look for NaN in its features")
-        at = np.searchsorted(rows, block)
+            raise MMRecError(f"evaluate: {type(model).__name__} scored NaN for user row {rows[at][bad.nonzero()[0].item()]}; look for NaN in its features")
         lists[at, :item.shape[1]] = item.masked_fill(value == -torch.inf, -1).cpu().numpy()
-        rank, mid = relevant_ranks(s, np.repeat(np.arange(len(block)), np.diff(answers.indptr)[block]), answers[block].indices)
+        rank, mid = relevant_ranks(s, *(x.numpy() for x in _pairs(answers, at.start, len(s))))
         ranks.append(rank); mids.append(mid)
-    pairs = pd.DataFrame({"user": np.repeat(rows, np.diff(answers.indptr)[rows]), "item": answers.indices,
+    pairs = pd.DataFrame({"user": np.repeat(rows, np.diff(answers.indptr)), "item": answers.indices,
                           "rank": np.concatenate(ranks), "mid": np.concatenate(mids)})
-    pool = allowed.sum() - seen[rows][:, allowed].getnnz(1)  # how many items are ranked for each user
+    pool = allowed.sum() - seen[:, allowed].getnnz(1)  # how many items are ranked for each user
     per_user = rank_metrics(pairs["user"].to_numpy(), pairs["rank"].to_numpy(), ks).assign(auc=_auc(pairs, pool))
     protocol = {"split": split, "exclude": excluded, "candidates": int(allowed.sum()), "k": ks}
     return Result(per_user, pairs, lists, protocol)
