@@ -104,8 +104,13 @@ def check(self: Recommender, dataset: Dataset):
 Recommender.similar_items, Recommender._similar, Recommender.check = similar_items, _similar, check
 
 # %% ../nbs/07_recommend.ipynb #e2875ee3
+def _spec(model: Recommender) -> dict:
+    "Class and hyper-parameters as plain values; a recommender among them likewise."
+    params = {n: {"recommender": _spec(v)} if isinstance(v, Recommender) else v for n, v in model.get_params(deep=False).items()}
+    return {"class": type(model).__name__, "module": type(model).__module__, "params": params}
+
 def save(self: Recommender, folder) -> Path:
-    "Write hyper-parameters and plain state to model.json, arrays to model.safetensors."
+    "Write hyper-parameters and plain state to model.json, arrays to model.safetensors; recommenders inside it to folders of their own."
     folder, arrays, plain, kinds = Path(folder), {}, {}, {}
     for name, v in vars(self).items():
         if not name.endswith("_") or name.startswith("_"): continue
@@ -114,9 +119,10 @@ def save(self: Recommender, folder) -> Path:
             arrays |= {f"{name}.{part}": np.ascontiguousarray(getattr(v, part)) for part in ("data", "indices", "indptr")}
         elif isinstance(v, torch.Tensor): kinds[name], arrays[name] = ["tensor"], np.ascontiguousarray(v.detach().cpu().numpy())
         elif isinstance(v, np.ndarray): kinds[name], arrays[name] = ["array"], np.ascontiguousarray(v)
+        elif isinstance(v, Recommender): kinds[name] = ["recommender"]; v.save(folder/name)
         else: plain[name] = v
     key = uuid.uuid4().hex  # the two files belong together: a mix of two saves is found out
-    meta = {"class": type(self).__name__, "module": type(self).__module__, "params": self.get_params(deep=False), "plain": plain, "kinds": kinds, "key": key}
+    meta = _spec(self) | {"plain": plain, "kinds": kinds, "key": key}
     try: text = json.dumps(meta)
     except TypeError as e: raise MMRecError(f"{type(self).__name__}.save: {e}; learned state must be arrays or plain values") from None
     write_atomic(folder/"model.safetensors", lambda p: save_file(arrays, p, metadata={"key": key}))
@@ -128,6 +134,14 @@ Recommender.save = save
 # %% ../nbs/07_recommend.ipynb #40abfb60
 def _subclasses(cls): return {c.__name__: c for s in cls.__subclasses__() for c in (s, *_subclasses(s).values())}
 
+def _unfitted(spec: dict, where: str) -> Recommender:
+    "The recommender that `_spec` described."
+    if spec["module"].startswith("mmrec."): importlib.import_module(spec["module"])
+    known = _subclasses(Recommender)
+    if spec["class"] not in known: raise MMRecError(f"{where}: class '{spec['class']}' is not known; import the module that defines it, then load")
+    inner = {n: _unfitted(v["recommender"], where) if isinstance(v, dict) and "recommender" in v else v for n, v in spec["params"].items()}
+    return known[spec["class"]](**inner)
+
 def load_recommender(folder, dataset: Dataset | None = None) -> Recommender:
     "Read what `save` wrote; with `dataset`, check that it was fitted on these users and items."
     folder = Path(folder)
@@ -135,15 +149,14 @@ def load_recommender(folder, dataset: Dataset | None = None) -> Recommender:
         meta = json.loads((folder/"model.json").read_text(encoding="utf-8"))
         with safe_open(str(folder/"model.safetensors"), "np") as f: key = (f.metadata() or {}).get("key")
         arrays = load_file(folder/"model.safetensors")
-        cls, module, kinds = meta["class"], meta["module"], meta["kinds"]
+        kinds, _ = meta["kinds"], (meta["class"], meta["module"], meta["params"])
     except Exception as e: raise MMRecError(f"{folder.name}: no saved recommender ({type(e).__name__}); it needs model.json and model.safetensors, as save(folder) writes them") from None
     if key != meta["key"]: raise MMRecError(f"{folder.name}: model.json and model.safetensors are of two different saves; save again")
-    if module.startswith("mmrec."): importlib.import_module(module)
-    if cls not in _subclasses(Recommender): raise MMRecError(f"{folder.name}: class '{cls}' is not known; import the module that defines it, then load")
-    model = _subclasses(Recommender)[cls](**meta["params"])
+    model = _unfitted(meta, folder.name)
     for name, v in meta["plain"].items(): setattr(model, name, v)
     for name, (kind, *shape) in kinds.items():
         if kind == "csr": v = sp.csr_matrix(tuple(arrays[f"{name}.{part}"] for part in ("data", "indices", "indptr")), shape=shape)
+        elif kind == "recommender": v = load_recommender(folder/Path(name).name)
         else: v = torch.from_numpy(arrays[name]) if kind == "tensor" else arrays[name]
         setattr(model, name, v)
     if dataset is not None: model.check(dataset)
