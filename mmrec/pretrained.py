@@ -97,6 +97,7 @@ def _block(b: bytes, start: int, size: int):
         key = key[:shared] + b[i:i+more]; i += more
         yield key, b[i:i+n]; i += n
 
+# %% ../nbs/01b_pretrained.ipynb #843ff339
 def _protobuf(b: bytes) -> dict[int, list]:
     "Fields of a protobuf message by number."
     i, out = 0, {}
