@@ -185,7 +185,8 @@ class ContentRidge(Recommender):
         axes, s = top_singular(sp.diags_array(power(np.asarray(x.sum(1)).ravel(), -self.user)) @ x @ sp.diags_array(self.scale_), self.rank, self.seed)
         known, z = degree > 0, content_vectors(dataset, self.weights)
         items = axes*power(degree, self.item)[:, None]
-        items[~known] = ridge(z[known], items[known], self.l2, z[~known])
+        mean = items[known].mean(0)  # what is foretold of an item about which content says nothing
+        items[~known] = mean + ridge(z[known], items[known] - mean, self.l2, z[~known])
         self.axes_, self.items_ = axes*np.maximum(s/s[0], 1e-9)**(self.spectrum - 1), items
 
     def _from_history(self, x):
