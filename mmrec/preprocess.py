@@ -64,6 +64,7 @@ def guess_language(
     joined = " ".join(clean_text(t, 500) for t in list(texts)[:sample])
     return next((code for code, _ in rank(joined) if stopwordsiso.has_lang(code)), "en") if joined else "en"
 
+# %% ../nbs/01_preprocess.ipynb #eb881329
 @lru_cache
 def stop_words(language: str) -> frozenset:
     "Words of a language that carry no content."
@@ -93,6 +94,7 @@ def to_rgb(im: Image.Image) -> Image.Image:
         im = Image.alpha_composite(Image.new("RGBA", im.size, "white"), im)
     return im.convert("RGB")
 
+# %% ../nbs/01_preprocess.ipynb #834236b0
 def read_image(
     path,  # picture file, or a file-like object
     max_pixels: int = 50_000_000,  # larger ones are refused before they are decoded
@@ -120,9 +122,9 @@ def image_transform(
     "Picture to `Float[Tensor, '3 size size']`, repeatable unless `augment`."
     bicubic = v2.InterpolationMode.BICUBIC
     if augment: first = [v2.RandomResizedCrop(size, scale=(0.5, 1.0), interpolation=bicubic), v2.RandomHorizontalFlip(),
-                         v2.ColorJitter(0.2, 0.2, 0.2, 0.02)]
-    else: first = [v2.Resize(size, bicubic), v2.CenterCrop(size)]  # on the PIL picture: faster than on a tensor
-    return v2.Compose([*first, v2.PILToTensor(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)])
+                         v2.ColorJitter(0.2, 0.2, 0.2, 0.02), v2.PILToTensor()]
+    else: first = [v2.PILToTensor(), v2.Resize(size, bicubic), v2.CenterCrop(size)]  # bytes as a tensor: three times faster than in PIL
+    return v2.Compose([*first, v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)])
 
 # %% ../nbs/01_preprocess.ipynb #d19092d8
 VIDEO_FILES = {".mp4", ".webm", ".mkv", ".mov", ".avi", ".m4v"}
@@ -233,6 +235,7 @@ def _video_frames(path, n: int, max_pixels: int) -> list[Image.Image]:
     except Exception: raise _bad("video", path, _why(path, "video")) from None
     raise _bad("video", path, "holds no frame")
 
+# %% ../nbs/01_preprocess.ipynb #ad014d87
 def _soundtrack(path, max_seconds: float | None):
     "Channels x samples and the rate of a video's sound."
     av = _av(path)
