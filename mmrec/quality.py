@@ -5,7 +5,7 @@ __all__ = ['READ', 'raw_table', 'check_media', 'near_duplicates', 'check_leaks',
            'check_folder', 'plant_faults', 'plant_choices']
 
 # %% ../nbs/10b_quality.ipynb #585aaf8b
-import hashlib, warnings
+import contextlib, hashlib, io, warnings
 from pathlib import Path
 
 import numpy as np, pandas as pd, torch
@@ -142,7 +142,8 @@ def check_folder(source, most_media: int = 5000, seed: int = 0, progress: bool =
     folder = ds.root if ds is not None else Path(str(source))
     if folder.is_dir() and not list(folder.glob("*.inter")): found += check_media(folder, most_media, seed)
     if ds is not None:
-        if ds.modalities: ds = encode_items(ds, progress=progress)
+        with contextlib.redirect_stdout(io.StringIO()):  # what cannot be read is a finding, not a line in between
+            if ds.modalities: ds = encode_items(ds, progress=progress)
         found += check_leaks(ds, near_duplicates(ds.features), raw_table(ds.root, "interactions")) + check_drift(ds, seed=seed) + check_people(ds)
     table = pd.DataFrame(found, columns=["kind", "check", "count", "where", "remedy"])
     return table.sort_values("kind", kind="stable").reset_index(drop=True), ds

@@ -203,8 +203,8 @@ STYLE = """
  img.plot{filter:invert(.91) hue-rotate(180deg)}}
 *{box-sizing:border-box}body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,-apple-system,"Segoe UI",sans-serif}
 main{max-width:960px;margin:0 auto;padding:24px 20px 60px}h1{font-size:1.9em;line-height:1.2;margin:.4em 0}h2{margin-top:1.8em;border-bottom:1px solid var(--line);padding-bottom:.2em}
-a{color:var(--accent)}.anchor-link,.jp-InputPrompt,.jp-OutputPrompt,.prompt{display:none}img{max-width:100%;height:auto}
-.jp-OutputArea-output,.jp-RenderedHTMLCommon{overflow-x:auto}pre{background:var(--soft);padding:10px 12px;border-radius:6px;overflow-x:auto;font-size:13px;line-height:1.4}
+a{color:var(--accent)}.anchor-link,.prompt{display:none}img{max-width:100%;height:auto}
+.output_subarea,.rendered_html{overflow-x:auto;max-width:100%}pre{background:var(--soft);padding:10px 12px;border-radius:6px;overflow-x:auto;font-size:13px;line-height:1.4}
 code{background:var(--soft);padding:.1em .3em;border-radius:3px;font-size:.92em}pre code{padding:0}math[display=block]{overflow-x:auto;overflow-y:hidden;max-width:100%}
 blockquote{margin:1em 0;padding:.6em 1.1em;background:var(--soft);border-left:4px solid var(--accent);border-radius:0 6px 6px 0;font-size:1.08em}blockquote p{margin:.4em 0}
 table{border:0;border-collapse:collapse;margin:.8em 0;font-variant-numeric:tabular-nums;font-size:.92em}th,td{border:0;border-bottom:1px solid var(--line);padding:5px 14px 5px 0;text-align:left;vertical-align:top}
