@@ -52,7 +52,7 @@ class GradNorm(FixedWeights):
 
     def backward(self, losses, shared):
         if not shared: raise MMRecError("GradNorm needs a model with shared parameters; use FixedWeights for separate models")
-        live = {i: float(losses[t.name]) for i, t in enumerate(self.tasks) if t.name in losses and losses[t.name] > 0}
+        live = {i: losses[t.name].item() for i, t in enumerate(self.tasks) if t.name in losses and losses[t.name] > 0}
         for i, now in live.items(): self.first.setdefault(i, now)      # a batch may hold no label of a task: it waits
         if len(live) > 1:
             norms = torch.stack([task_gradient(losses[self.tasks[i].name], shared).norm().cpu() for i in live])

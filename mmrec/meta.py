@@ -112,6 +112,7 @@ def fit_maml(model: nn.Module, train: Episodes, valid: Episodes, loss: Callable 
         return loss(adapted_outputs(model, params, some, loss, inner_lr, steps, first_order), some.query_y)
     return _fit(model, valid, loss, step, model.parameters(), iterations, lr, weight_decay, progress)
 
+# %% ../nbs/03a_meta.ipynb #7b1020d8
 def fit_shared(model: FewShotNet, train: Episodes, valid: Episodes, loss: Callable = F.mse_loss,
                own_heads: bool = False,  # False: one head for all tasks; True: one each, a new task starts from their mean
                iterations: int = 1500, tasks: int = 32, lr: float = 2e-3, weight_decay: float = 0.,
