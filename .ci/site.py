@@ -47,7 +47,7 @@ def page(path: Path) -> str:
         if c.cell_type == "markdown": parts.append(prose(c.source, folder)); continue
         if "google.colab" in c.source or c.source.startswith("#| default_exp"): continue
         source = re.sub(r"^#\| export\n", "", c.source)
-        parts.append(f"````python\n{source}\n````")
+        if folder != "reports": parts.append(f"````python\n{source}\n````")  # a report is for people who want the answer
         for o in c.get("outputs", []):
             if "text/markdown" in o.get("data", {}): parts.append(prose(o.data["text/markdown"], folder))
             elif text := shown(o): parts.append(keep(text, True))
