@@ -214,7 +214,7 @@ a{color:var(--accent)}.anchor-link,.prompt{display:none}img{max-width:100%;heigh
 code{background:var(--soft);padding:.1em .3em;border-radius:3px;font-size:.92em}pre code{padding:0}math[display=block]{overflow-x:auto;overflow-y:hidden;max-width:100%}
 blockquote{margin:1em 0;padding:.6em 1.1em;background:var(--soft);border-left:4px solid var(--accent);border-radius:0 6px 6px 0;font-size:1.08em}blockquote p{margin:.4em 0}
 table{border:0;border-collapse:collapse;margin:.8em 0;font-variant-numeric:tabular-nums;font-size:.92em}th,td{border:0;border-bottom:1px solid var(--line);padding:5px 14px 5px 0;text-align:left;vertical-align:top}
-thead th,table.dataframe thead th{text-align:left;vertical-align:bottom;border-bottom:2px solid var(--line)}.failed{border-left:4px solid #c33;padding:8px 14px;background:var(--soft)}
+table.dataframe tbody th{vertical-align:top!important}thead th,table.dataframe thead th{text-align:left;vertical-align:bottom;border-bottom:2px solid var(--line)}.failed{border-left:4px solid #c33;padding:8px 14px;background:var(--soft)}
 footer{margin-top:3em;border-top:1px solid var(--line);color:var(--dim);font-size:.85em;overflow-wrap:anywhere}footer td,footer th{padding:2px 14px 2px 0}footer th{white-space:nowrap}
 @media(max-width:600px){main{padding:12px 14px 40px}h1{font-size:1.5em}blockquote{margin:1em 0;padding:.5em .8em;font-size:1em}}
 @media print{@page{margin:16mm}body{font-size:10.5pt}main{max-width:none;padding:0}h2,h3{break-after:avoid}img,tr,.card,blockquote{break-inside:avoid}audio{display:none}pre{white-space:pre-wrap}a{color:inherit}}
