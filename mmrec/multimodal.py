@@ -200,6 +200,7 @@ class MultimodalRecommender(Recommender):
                  prior=None,                # a recommender of chapter 07 whose scores are added, e.g. ContentWalk()
                  prior_weight=None,         # beta; None chooses it on validation
                  recency=None,              # choices after which one counts 1/e as much for the prior; None for never
+                 history="train",           # what the prior reads once its weight is chosen; "train+valid" for all that is known by then
                  temperature=.25, negatives=1024, lr=.01, epochs=60, patience=5, metric="ndcg@20",
                  batch=None,                # pairs per step; None for 16 steps an epoch
                  towers=2,                  # networks whose scores are averaged
@@ -235,10 +236,11 @@ def standard(s: Float[Tensor, "users items"]) -> Float[Tensor, "users items"]:
     "Each row to mean 0 and standard deviation 1; a row that says nothing to zeros."
     return (s - s.mean(1, keepdim=True))/s.std(1, keepdim=True).clamp(min=1e-9)
 
-def faded(dataset: Dataset, recency: float | None) -> sp.csr_matrix:
-    "Training choices, users x items; with `recency`, each weighs e^(-later choices of its user / recency)."
-    if recency is None: return dataset.train
-    x = dataset.interactions[dataset.interactions["split"] == 0]
+def faded(dataset: Dataset, recency: float | None, history: str = "train") -> sp.csr_matrix:
+    "Choices up to training or validation, users x items; with `recency`, each weighs e^(-later choices of its user / recency)."
+    if history not in ("train", "train+valid"): raise MMRecError(f"history={history!r}: use 'train' or 'train+valid'")
+    if recency is None: return dataset.train if history == "train" else (dataset.train + dataset.valid).tocsr()
+    x = dataset.interactions[dataset.interactions["split"].isin([0] if history == "train" else [0, 1])]
     if "timestamp" not in x: raise MMRecError(f"recency={recency}: the interactions of '{dataset.name}' have no timestamp; leave it None")
     x = x.sort_values(["user", "timestamp"], kind="stable").drop_duplicates(["user", "item"], keep="last")
     age = x.groupby("user").cumcount(ascending=False)
@@ -250,13 +252,13 @@ def _fit_prior(self: MultimodalRecommender, dataset: Dataset) -> None:
     "Fit the prior on the training part; its weight is the best of a few on validation."
     if not isinstance(self.prior, Recommender): raise MMRecError(f"prior={self.prior!r}: give a recommender such as ContentWalk(), or None")
     self.prior_, self.prior_history_ = clone(self.prior).fit(dataset), faded(dataset, self.recency)
-    fixed = self.prior_weight is not None or not dataset.valid.nnz
-    self.prior_weight_, self.prior_scores_ = float(self.prior_weight or 1.), {}
-    if fixed: return
-    for self.prior_weight_ in (0., .25, .5, 1., 2., 4., 8.):
+    tried = (0., .25, .5, 1., 2., 4., 8.) if self.prior_weight is None and dataset.valid.nnz else ()
+    self.prior_weight_, self.prior_scores_ = 1. if self.prior_weight is None else float(self.prior_weight), {}
+    for self.prior_weight_ in tried:
         self.prior_scores_[self.prior_weight_] = evaluate(self, dataset, k=20, split="valid", candidates=new_only(dataset)).mean[self.metric]
-    self.prior_weight_ = max(self.prior_scores_, key=self.prior_scores_.get)
+    if tried: self.prior_weight_ = max(self.prior_scores_, key=self.prior_scores_.get)
     self.prior_scores_ = {str(w): v for w, v in self.prior_scores_.items()}
+    self.prior_history_ = faded(dataset, self.recency, self.history)
 
 def new_only(dataset: Dataset) -> Bool[np.ndarray, "items"] | None:
     "Where validation holds new items only, it ranks among new items; otherwise among all."
@@ -359,7 +361,7 @@ def _key(self: MultimodalRecommender, dataset: Dataset, features: dict) -> dict[
     "Which data and which settings a checkpoint belongs to."
     h = hashlib.sha256(dataset.hash.encode())
     for m, f in features.items(): h.update(m.encode() + f.values.tobytes())
-    free = {"checkpoint", "log", "device", "progress", "towers", "epochs", "patience", "prior", "prior_weight", "recency"}
+    free = {"checkpoint", "log", "device", "progress", "towers", "epochs", "patience", "prior", "prior_weight", "recency", "history"}
     return {"data": h.hexdigest()[:16], "settings": json.dumps({k: v for k, v in self.get_params(deep=False).items() if k not in free}, sort_keys=True, default=repr)}
 
 MultimodalRecommender._key = _key
