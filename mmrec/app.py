@@ -98,9 +98,10 @@ class Batcher:
 # %% ../nbs/09a_app.ipynb #b21fe8eb
 class Service:
     "The bundle of the moment, what was added since, and what is measured."
-    def __init__(self, bundle: Bundle):
-        self.bundle, self.lock = bundle, threading.Lock()
+    def __init__(self, bundle: Bundle, keep: Path | None = None):  # folder of items added earlier and from now on
+        self.lock, self.keep = threading.Lock(), keep
         self.media = Path(tempfile.mkdtemp(prefix="mmrec-"))  # small copies of added pictures and sounds
+        self.bundle = bundle if keep is None else answers.with_kept(bundle, keep, self.media)
         self.batch = Batcher(self.scores)
         self.registry = CollectorRegistry()
         self.count = Counter("mmrec_requests", "requests answered", ["path", "status"], registry=self.registry)
@@ -246,12 +247,14 @@ def add_catalogue(app, service: Service) -> None:
     @app.post("/items", response_model=Card, status_code=201, responses=PROBLEMS)
     def add(item_id: Annotated[str, Form(min_length=1, max_length=200)], text: Annotated[str, Form(max_length=5000)] = "", image: UploadFile | None = File(None),
             audio: UploadFile | None = File(None), video: UploadFile | None = File(None), metadata: Annotated[str, Form(max_length=10000)] = ""):
-        "A new item, from now on in every ranking; it lives as long as the service does (fit again to keep it)."
+        "A new item, from now on in every ranking, also after a restart (if the service keeps items)."
         with Uploads(text.strip(), image=image, audio=audio, video=video) as raw, service.lock:
             if item_id in service.bundle.item_index: raise HTTPException(409, f"item '{item_id}' is there already")
             more = as_json(metadata, "metadata")
             if bad := [c for c, v in more.items() if not isinstance(v, (str, int, float, bool))]: raise MMRecError(f"metadata: {bad[0]} must be text or a number")
-            service.bundle = answers.add_item(service.bundle, item_id, raw, service.media, **more)
+            grown = answers.add_item(service.bundle, item_id, raw, service.media, **more)
+            if service.keep is not None: answers.keep_item(grown, service.keep)  # first on disk, then to people
+            service.bundle = grown
         return item(item_id)
 
 # %% ../nbs/09a_app.ipynb #c0342476
@@ -292,10 +295,10 @@ def add_upkeep(app, service: Service) -> None:
         return HTMLResponse(text, headers={"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"})
 
 # %% ../nbs/09a_app.ipynb #6db7214c
-def make_app(bundle: Bundle, token: str | None = None, max_bytes: int = 12_000_000, warm: bool = True):
+def make_app(bundle: Bundle, token: str | None = None, max_bytes: int = 12_000_000, warm: bool = True, keep: Path | None = None):
     "The ASGI application; `warm` loads the encoders before the first visitor asks for them."
     import mmrec
-    service = Service(bundle)
+    service = Service(bundle, keep)
     @asynccontextmanager
     async def lifespan(app):
         if warm: await asyncio.to_thread(warm_up, bundle)
@@ -326,8 +329,8 @@ form,.picks{background:var(--card);border:1px solid var(--line);border-radius:10
 label,h2{font-weight:600;font-size:.95rem;margin:0}input,select,button{font:inherit;color:inherit}
 input[type=text],input[type=password],select{width:100%;padding:.45rem .6rem;border:1px solid var(--line);border-radius:7px;background:var(--bg)}
 button{padding:.45rem .8rem;border:1px solid var(--line);border-radius:7px;background:var(--bg);cursor:pointer}
-button:disabled{opacity:.45;cursor:default}button.main{background:var(--lit);border-color:var(--lit);color:var(--card)}:focus-visible{outline:3px solid var(--lit);outline-offset:2px}
-.drop{border:2px dashed var(--line);border-radius:7px;padding:.6rem;color:var(--soft);font-size:.9rem}.drop.over{border-color:var(--lit)}.drop input{width:100%}
+.ways button.main{margin-top:auto}button[aria-pressed=true]{border-color:var(--lit);color:var(--lit)}button:disabled{opacity:.45;cursor:default}button.main{background:var(--lit);border-color:var(--lit);color:var(--card)}:focus-visible{outline:3px solid var(--lit);outline-offset:2px}
+.drop{border:2px dashed var(--line);border-radius:7px;padding:.6rem;color:var(--soft);font-size:.9rem}.drop.over{border-color:var(--lit)}.drop input{width:100%}.drop label{font-weight:400}::file-selector-button{font:inherit}
 #cards{list-style:none;margin:0;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(190px,1fr));gap:.8rem}
 #cards li{background:var(--card);border:1px solid var(--line);border-radius:10px;overflow:hidden;display:flex;flex-direction:column}
 .pic{aspect-ratio:1;width:100%;object-fit:cover;background:var(--line);display:grid;place-items:center;font-size:2.2rem;color:var(--soft)}
@@ -335,7 +338,7 @@ button:disabled{opacity:.45;cursor:default}button.main{background:var(--lit);bor
 .in p{margin:0;font-size:.86rem;color:var(--soft);overflow-wrap:anywhere;display:-webkit-box;-webkit-line-clamp:3;-webkit-box-orient:vertical;overflow:hidden}
 .in p.why{color:var(--lit)}audio{width:100%;height:36px}.do{margin-top:auto;display:flex;gap:.4rem}.do button{flex:1;font-size:.84rem;padding:.35rem .3rem}
 #status{min-height:1.5em;margin:.4rem 0;font-weight:600}#status.bad{color:#c33}.chip{margin:.2rem .3rem .2rem 0;font-size:.86rem}[hidden]{display:none!important}
-@media(max-width:480px){#cards{grid-template-columns:1fr 1fr;gap:.5rem}main{padding:.6rem}.in{padding:.5rem}.do{flex-direction:column}}
+@media(max-width:480px){#cards{grid-template-columns:1fr 1fr;gap:.5rem}main{padding:.6rem}.in{padding:.5rem}}
 """
 
 # %% ../nbs/09a_app.ipynb #c745a495
@@ -346,7 +349,7 @@ BODY = """<main><h1>NAME</h1><p class="sub">COUNT items. Say who you are, what y
 <button class="main">Recommend for me</button></form>
 <form id="show"><label for="say">More like this</label><input type="text" id="say" placeholder="a sentence" autocomplete="off">
 <div class="drop" id="drop"><label for="file">or a PICTURES, dropped here</label><input type="file" id="file" accept="ACCEPT"></div><button class="main">Find</button></form>
-<form id="mine"><h2>I am new: my picks</h2><div id="chips">Press <b>Pick</b> on items you like.</div><button class="main" id="forme" disabled>Recommend from my picks</button></form>
+<form id="mine"><h2>I am new: my picks</h2><div id="chips" aria-live="polite">Press <b>Pick</b> on items you like.</div><button class="main" id="forme" disabled>Recommend from my picks</button></form>
 </div><div id="status" role="status" aria-live="polite"></div><ul id="cards"></ul></main>"""
 
 # %% ../nbs/09a_app.ipynb #e4ab32ed
@@ -374,7 +377,8 @@ function card(c) {
   const sound = c.media.audio && el('audio', {controls: true, preload: 'none', ariaLabel: 'sound of ' + c.title});
   if (sound) fill(sound, c.media.audio);
   const why = c.because && el('p', {className: 'why'}, 'because of ' + c.because.title + ' (' + c.because.how + ')');
-  const pick = el('button', {type: 'button', ariaLabel: 'Pick ' + c.title, onclick: () => { picks.set(c.item, c.title); chips(); say('Picked ' + c.title); }}, 'Pick');
+  const pick = el('button', {type: 'button', ariaLabel: 'Pick ' + c.title, onclick: () => { picks.delete(c.item) || picks.set(c.item, c.title); chips(); }}, 'Pick');
+  pick.dataset.item = c.item;
   const more = el('button', {type: 'button', ariaLabel: 'More like ' + c.title, onclick: () => run('Like ' + c.title, () => api('similar', {item: c.item, k: 12}))}, 'More');
   return el('li', {}, top, el('div', {className: 'in'}, el('h3', {}, c.title), c.text && c.text !== c.title && el('p', {}, c.text), why, sound, el('div', {className: 'do'}, pick, more)));
 }
@@ -386,12 +390,13 @@ function chips() {
   $('forme').disabled = !picks.size;
   $('chips').replaceChildren(...[...picks].map(([id, title]) => el('button', {type: 'button', className: 'chip', ariaLabel: 'Remove ' + title, onclick: () => { picks.delete(id); chips(); }}, title + ' ×')));
   if (!picks.size) $('chips').textContent = 'Press Pick on items you like.';
+  for (const b of document.querySelectorAll('[data-item]')) { const on = picks.has(b.dataset.item); b.textContent = on ? 'Picked' : 'Pick'; b.ariaPressed = on; }
 }
 async function run(what, call) {
   say(what + ' …');
   try {
     const found = (await (await call()).json()).items;
-    $('cards').replaceChildren(...found.map(card));
+    $('cards').replaceChildren(...found.map(card)); chips();
     say(found.length ? what + ': ' + found.length + ' items' : what + ': nothing found');
   } catch (e) { say(e.message, true); }
 }
@@ -428,7 +433,8 @@ def web_page(bundle: Bundle) -> tuple[str, str]:
     return f'<!doctype html><html lang="en"><head>{head}</head><body>{body}<script>{script}</script></body></html>', policy
 
 # %% ../nbs/09a_app.ipynb #38e2611e
-def serve(bundle, host: str = "127.0.0.1", port: int = 8000, token: str | None = None) -> int:
+def serve(bundle, host: str = "127.0.0.1", port: int = 8000, token: str | None = None,
+          keep: bool = True) -> int:  # added items are written to BUNDLE.added and are there again at the next start
     "Answer requests from a bundle folder until stopped; returns 0."
     loaded = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
     if host not in ("127.0.0.1", "localhost", "::1") and not token: print(f"warning: {host} can be reached by others and there is no --token")
@@ -436,7 +442,8 @@ def serve(bundle, host: str = "127.0.0.1", port: int = 8000, token: str | None =
     with listen(host, port) as door:
         port = door.getsockname()[1]
         print(f"{loaded.manifest['name']}: http://{'localhost' if host == '127.0.0.1' else host}:{port} (page), /docs (interface); stop with Ctrl-C", flush=True)
-        config = uvicorn.Config(make_app(loaded, token), log_level="warning", timeout_graceful_shutdown=10, limit_concurrency=500)
+        app = make_app(loaded, token, keep=answers.added_folder(loaded) if keep and loaded.root.name else None)
+        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=10, limit_concurrency=500)
         server = uvicorn.Server(config)
         for s in (signal.SIGINT, signal.SIGTERM): signal.signal(s, lambda *_: None)  # uvicorn ends cleanly, then raises them again
         server.run(sockets=[door])
