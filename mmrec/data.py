@@ -79,7 +79,8 @@ class Features:
             raise MMRecError(f"features: values {v.shape} and present {p.shape} do not fit; [items, dim] and [items] are wanted")
         bad = np.flatnonzero(~np.isfinite(v).all(1) & p)
         if len(bad): raise MMRecError(f"features row {bad[0]}: NaN or infinite ({len(bad)} rows); mend them or mark them absent")
-        object.__setattr__(self, "values", np.where(p[:, None], v, np.float32(0)))
+        absent = np.flatnonzero(~p)  # no copy where none is needed: the array may be large, or lie on disk
+        object.__setattr__(self, "values", np.where(p[:, None], v, np.float32(0)) if v[absent].any() else v)
         object.__setattr__(self, "present", p)
 
     dim = property(lambda self: self.values.shape[1])
