@@ -34,8 +34,10 @@ def readme() -> None:
     "README.md is index.ipynb as Markdown, its links pointing into nbs/."
     nb = nbformat.read(root/"nbs"/"index.ipynb", 4)
     nb.metadata["language_info"] = {"name": "python"}  # what the code fences are marked with
+    nb.cells = [c for c in nb.cells if "google.colab" not in c.source or c.cell_type == "markdown"]  # the install cell is Colab's
     text, _ = MarkdownExporter().from_notebook_node(nb)
     text = re.sub(r"<style scoped>.*?</style>\n?", "", text, flags=re.S)
+    text = re.sub(r"\[!\[Open in Colab\].*\n", "", text)
     text = re.sub(r"\]\((?!https?:|#|mailto:)([\w./-]+\.ipynb)\)", r"](nbs/\1)", text)
     text = re.sub(r"\]\(\.\./", "](", text)
     (root/"README.md").write_text(re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", encoding="utf-8")
