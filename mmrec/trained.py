@@ -62,9 +62,10 @@ class Trained(Factors):
             net = self.build(dataset).to(device)
             optimizer, best, self.history_ = torch.optim.Adam(net.parameters(), lr=self.lr), -1., []
             bar = tqdm(range(self.epochs), desc=type(self).__name__, disable=not self.progress)
+            size = self.batch or max(512, len(users)//128)
             for epoch in bar:
                 total = 0.
-                for batch in torch.randperm(len(users)).split(self.batch):
+                for batch in torch.randperm(len(users)).split(size):
                     loss = net.loss(users[batch].to(device), items[batch].to(device))
                     optimizer.zero_grad(); loss.backward(); optimizer.step()
                     total += loss.item()*len(batch)
@@ -161,8 +162,8 @@ class LightGCNNet(nn.Module):
 # %% ../nbs/07b_trained.ipynb #7b1c0de3
 class LightGCN(Trained):
     "Light graph convolution (He et al. 2020), trained with a sampled softmax over cosines."
-    def __init__(self, dim=64, layers=2, tau=.15, negatives=1024, lr=.02, batch=4096, epochs=60, patience=8, seed=0, progress=True):
-        self.dim, self.layers, self.tau, self.negatives = dim, layers, tau, negatives
+    def __init__(self, dim=64, layers=2, tau=.2, negatives=512, lr=.03, batch=None, epochs=60, patience=8, seed=0, progress=True):
+        self.dim, self.layers, self.tau, self.negatives = dim, layers, tau, negatives  # batch None: about 128 steps an epoch
         self.lr, self.batch, self.epochs, self.patience, self.seed, self.progress = lr, batch, epochs, patience, seed, progress
 
     def build(self, dataset): return LightGCNNet(dataset.train, self.dim, self.layers, self.tau, self.negatives)
