@@ -46,6 +46,7 @@ class ShardWorker:
 def _light(encoder):
     "The encoder without weights that a worker can load itself; fine-tuned ones travel."
     e = copy.copy(encoder)
+    e.__dict__.pop("_folded", None)
     if not getattr(e, "tuned", False): e.__dict__.pop("model", None)
     for part in ("image", "sound"):  # of a video encoder
         if getattr(e, part, None) is not None: setattr(e, part, _light(getattr(e, part)))

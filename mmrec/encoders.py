@@ -2,8 +2,8 @@
 
 # %% auto #0
 __all__ = ['Encoder', 'to_device', 'with_model', 'pool_tokens', 'prepare_text', 'TextEncoder', 'prepare_image', 'wanted_pictures',
-           'ImageEncoder', 'prepare_audio', 'AudioEncoder', 'prepare_video', 'VideoEncoder', 'default_encoders',
-           'JointEncoder', 'joint_encoders']
+           'fold_norms', 'ImageEncoder', 'prepare_audio', 'AudioEncoder', 'prepare_video', 'VideoEncoder',
+           'default_encoders', 'JointEncoder', 'joint_encoders']
 
 # %% ../nbs/01c_encoders.ipynb #c9d175c5
 import copy, functools, hashlib, json, threading
@@ -15,6 +15,7 @@ import numpy as np, torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from .data import Dataset, MMRecError, best_device
 from .preprocess import MediaError, clean_text, image_transform, log_mel, read_audio, read_frames, read_image, resample
@@ -176,10 +177,27 @@ def wanted_pictures(folder: Path) -> dict:
 
 _transform = functools.lru_cache(lambda size, mean, std: image_transform(size, mean=mean, std=std))
 
-# %% ../nbs/01c_encoders.ipynb #32ea5d96
+# %% ../nbs/01c_encoders.ipynb #5d16ee17
+def _foldable(model: nn.Module):
+    for owner in model.modules():
+        parts = list(owner.named_children())
+        for (a, conv), (b, norm) in zip(parts, parts[1:]):
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and norm.track_running_stats: yield owner, a, conv, b, norm
+
+def fold_norms(model: nn.Module) -> nn.Module:
+    "A copy for inference in which convolutions do the batch normalisation behind them; the model itself where there is none."
+    if next(_foldable(model), None) is None: return model
+    model = copy.deepcopy(model)
+    for owner, a, conv, b, norm in list(_foldable(model)):
+        setattr(owner, a, fuse_conv_bn_eval(conv, norm).to(memory_format=torch.channels_last))
+        setattr(owner, b, getattr(norm, "act", nn.Identity()))  # timm's normalisation brings its activation
+    return model
+
+# %% ../nbs/01c_encoders.ipynb #e03d0271
 class ImageEncoder(Encoder):
     "Picture vectors: the packaged EfficientNet-lite0, `timm:NAME`, `torchvision:NAME`, a local folder or hub id."
     modality, batch_size = "image", 16
+    _folded = None, None, None  # a model, the state of its weights, and what it was folded to
 
     def __init__(self, name: str = "efficientnet-lite0", size: int | None = None, layer: int = -1, pretrained: bool = True, device=None,
                  mean: tuple | None = None, std: tuple | None = None):  # None: as the model's folder says, else 128 and ImageNet's
@@ -199,7 +217,20 @@ class ImageEncoder(Encoder):
     def load_model(self): return _load_vision(self.name, self.pretrained).to(memory_format=torch.channels_last)  # a third faster
     def embed(self, x: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch dim"]:
         "Differentiable: fine-tuning uses it too."
-        m, x = self.model, x.contiguous(memory_format=torch.channels_last)
+        x = x.contiguous(memory_format=torch.channels_last)
+        return self._vectors(self.model if torch.is_grad_enabled() else self._quick(x[:1]), x)
+
+    def _quick(self, x: Float[Tensor, "1 3 size size"]) -> nn.Module:
+        m, weights = self.model, [*self.model.parameters(), *self.model.buffers()]
+        if m.training or any(w.requires_grad for w in weights): return m
+        version = sum(0 if w.is_inference() else w._version for w in weights)  # counts changes in place
+        if self._folded[0] is not m or self._folded[1] != version:
+            quick = fold_norms(m)
+            with torch.autocast(x.device.type, enabled=False): new, old = self._vectors(quick, x), self._vectors(m, x)
+            self._folded = m, version, quick if torch.allclose(new, old, rtol=1e-3, atol=1e-3 * float(old.abs().max())) else m
+        return self._folded[2]
+
+    def _vectors(self, m: nn.Module, x: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch dim"]:
         if hasattr(m, "forward_intermediates"):  # timm
             if self.layer == -1: return m.forward_head(m.forward_features(x), pre_logits=True)
             return m.forward_intermediates(x, indices=[self.layer], intermediates_only=True)[0].mean((2, 3))
