@@ -9,6 +9,7 @@ __all__ = ['Id', 'Count', 'Value', 'Where', 'PROBLEMS', 'SUFFIX', 'STYLE', 'BODY
 # %% ../nbs/09a_app.ipynb #61da270e
 import asyncio, base64, hashlib, html, json, logging, secrets, shutil, signal, socket, tempfile, threading, time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -434,9 +435,11 @@ def web_page(bundle: Bundle) -> tuple[str, str]:
 
 # %% ../nbs/09a_app.ipynb #38e2611e
 def serve(bundle, host: str = "127.0.0.1", port: int = 8000, token: str | None = None,
-          keep: bool = True) -> int:  # added items are written to BUNDLE.added and are there again at the next start
+          keep: bool = True,  # added items are written to BUNDLE.added and are there again at the next start
+          index: str | None = None) -> int:  # Milvus instead of the exact index: a .db file or the address of a server
     "Answer requests from a bundle folder until stopped; returns 0."
     loaded = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
+    if index: loaded = replace(loaded, engine=answers.MilvusIndex(loaded.space.items, index))
     if host not in ("127.0.0.1", "localhost", "::1") and not token: print(f"warning: {host} can be reached by others and there is no --token")
     torch.set_num_threads(max(1, torch.get_num_threads()//2))  # requests run side by side
     with listen(host, port) as door:

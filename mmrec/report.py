@@ -365,9 +365,12 @@ def _parser() -> argparse.ArgumentParser:
     c.add_argument("runs", nargs="+", metavar="RUN", help="folders that `mmrec report` wrote")
     c.add_argument("--out", metavar="FILE.html", help="write the table as a page, too")
     s = sub.add_parser("serve", help="answer requests from a bundle folder over HTTP")
-    s.add_argument("bundle")
-    for name, default in (("--host", "127.0.0.1"), ("--port", 8000), ("--token", None)):
-        s.add_argument(name, default=default, type=type(default) if default else str)
+    s.add_argument("bundle", help="folder that save_bundle wrote")
+    s.add_argument("--host", default="127.0.0.1", help="address to listen on (default: only this machine)")
+    s.add_argument("--port", default=8000, type=int, help="default: 8000")
+    s.add_argument("--token", help="bearer token that requests must carry")
+    s.add_argument("--index", metavar="URI", help="Milvus instead of the exact index: a .db file or the address of a server")
+    s.add_argument("--keep", action=argparse.BooleanOptionalAction, default=True, help="items added by requests outlive a restart (default: yes)")
     p.report_parser = r
     return p
 
@@ -411,7 +414,7 @@ def main(argv: list[str] | None = None) -> int:
         if a.command == "compare": return _compare(a)
         if a.command == "serve":
             from mmrec.app import serve  # needs the extra `serve`, which the other commands do without
-            return serve(a.bundle, host=a.host, port=a.port, token=a.token) or 0
+            return serve(a.bundle, host=a.host, port=a.port, token=a.token, keep=a.keep, index=a.index) or 0
         parser.print_help(); return 0
     except MMRecError as e: print(f"mmrec: {e}", file=sys.stderr); return 2
     except ReportFailed as e:

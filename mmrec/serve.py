@@ -254,14 +254,16 @@ def search(bundle: Bundle, raw: dict, k: int = 10, to: str | None = None, where:
 # %% ../nbs/09_serve.ipynb #37f2461c
 class MilvusIndex:
     "Nearest vectors by Milvus (extra `serve`): `uri` is a file for the embedded Milvus Lite, or the address of a cluster."
-    def __init__(self, vectors: Float[Tensor, "items dim"], uri: str, name: str = "items", kind: str = "AUTOINDEX", token: str = ""):
+    def __init__(self, vectors: Float[Tensor, "items dim"], uri: str, name: str = "mmrec_items", kind: str = "AUTOINDEX", token: str = ""):
         try: from pymilvus import MilvusClient
         except ImportError: raise MMRecError("MilvusIndex needs pymilvus; install it with: pip install 'mmrec[serve]'") from None
-        self.client, self.name, self.size = MilvusClient(str(uri), token=token), name, 0
+        try: self.client, self.name, self.size = MilvusClient(str(uri), token=token), name, 0
+        except Exception as e: raise MMRecError(f"no Milvus at {uri}: {' '.join(str(e).split())[:160]}; give the path of a .db file or the address of a running server") from None
         if self.client.has_collection(name): self.client.drop_collection(name)
         how = self.client.prepare_index_params()
         how.add_index("vector", index_type=kind, metric_type="IP")
-        self.client.create_collection(name, dimension=vectors.shape[1], metric_type="IP", index_params=how, consistency_level="Strong")
+        self.client.create_collection(name, dimension=vectors.shape[1], metric_type="IP", index_params=how,
+                                      consistency_level="Session")  # a client sees what it wrote; "Strong" has a cluster wait 0.2 s for its clock
         self.add(vectors)
 
     def __len__(self): return self.size
