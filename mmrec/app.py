@@ -439,7 +439,9 @@ def serve(bundle, host: str = "127.0.0.1", port: int = 8000, token: str | None =
           index: str | None = None) -> int:  # Milvus instead of the exact index: a .db file or the address of a server
     "Answer requests from a bundle folder until stopped; returns 0."
     loaded = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
-    if index: loaded = replace(loaded, engine=answers.MilvusIndex(loaded.space.items, index))
+    if index:  # under a name of its own: a Milvus server may hold the items of other bundles, too
+        name = f"mmrec_{hashlib.sha256(json.dumps(loaded.manifest).encode()).hexdigest()[:16]}"
+        loaded = replace(loaded, engine=answers.MilvusIndex(loaded.space.items, index, name))
     if host not in ("127.0.0.1", "localhost", "::1") and not token: print(f"warning: {host} can be reached by others and there is no --token")
     torch.set_num_threads(max(1, torch.get_num_threads()//2))  # requests run side by side
     with listen(host, port) as door:

@@ -40,6 +40,7 @@ class Encoder:
     @cached_property
     def _located(self) -> tuple[Path, str]: return locate(self.name)
     @cached_property
+    @torch.inference_mode(False)  # the first call of an encoder is inside: ordinary weights, which count their changes
     def model(self) -> nn.Module: return self.load_model().float().eval().requires_grad_(False).to(self.device)  # not before it is needed
     @property
     def fingerprint(self) -> str:
@@ -193,6 +194,8 @@ def fold_norms(model: nn.Module) -> nn.Module:
         setattr(owner, b, getattr(norm, "act", nn.Identity()))  # timm's normalisation brings its activation
     return model
 
+_folding = threading.Lock()
+
 # %% ../nbs/01c_encoders.ipynb #e03d0271
 class ImageEncoder(Encoder):
     "Picture vectors: the packaged EfficientNet-lite0, `timm:NAME`, `torchvision:NAME`, a local folder or hub id."
@@ -215,22 +218,23 @@ class ImageEncoder(Encoder):
     @cached_property
     def dim(self) -> int: return self(torch.zeros(1, 3, self.size, self.size)).shape[1]
     def load_model(self): return _load_vision(self.name, self.pretrained).to(memory_format=torch.channels_last)  # a third faster
-    def embed(self, x: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch dim"]:
-        "Differentiable: fine-tuning uses it too."
-        x = x.contiguous(memory_format=torch.channels_last)
-        return self._vectors(self.model if torch.is_grad_enabled() else self._quick(x[:1]), x)
-
-    def _quick(self, x: Float[Tensor, "1 3 size size"]) -> nn.Module:
+    def folded(self) -> nn.Module:
+        "The model as it encodes: normalisation folded where no weight is being trained and a trial picture gives the same vector."
         m, weights = self.model, [*self.model.parameters(), *self.model.buffers()]
-        if m.training or any(w.requires_grad for w in weights): return m
-        version = sum(0 if w.is_inference() else w._version for w in weights)  # counts changes in place
-        if self._folded[0] is not m or self._folded[1] != version:
-            quick = fold_norms(m)
-            with torch.autocast(x.device.type, enabled=False): new, old = self._vectors(quick, x), self._vectors(m, x)
-            self._folded = m, version, quick if torch.allclose(new, old, rtol=1e-3, atol=1e-3 * float(old.abs().max())) else m
+        if torch.is_grad_enabled() or m.training or any(w.requires_grad for w in weights): return m
+        state = sum(w._version for w in weights)  # counts changes in place
+        with _folding:  # several lanes come here at once
+            if self._folded[0] is not m or self._folded[1] != state: self._folded = m, state, self._fold(m)
         return self._folded[2]
 
-    def _vectors(self, m: nn.Module, x: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch dim"]:
+    def _fold(self, m: nn.Module) -> nn.Module:
+        trial = torch.randn(1, 3, self.size, self.size, generator=torch.Generator().manual_seed(0)).to(self.device)
+        with torch.autocast(self.device.type, enabled=False): new, old = self.embed(trial, quick := fold_norms(m)), self.embed(trial, m)
+        return quick if torch.allclose(new, old, rtol=1e-3, atol=1e-3 * float(old.abs().max())) else m
+
+    def embed(self, x: Float[Tensor, "batch 3 size size"], model: nn.Module | None = None) -> Float[Tensor, "batch dim"]:
+        "Differentiable: fine-tuning uses it too."
+        m, x = self.folded() if model is None else model, x.contiguous(memory_format=torch.channels_last)
         if hasattr(m, "forward_intermediates"):  # timm
             if self.layer == -1: return m.forward_head(m.forward_features(x), pre_logits=True)
             return m.forward_intermediates(x, indices=[self.layer], intermediates_only=True)[0].mean((2, 3))

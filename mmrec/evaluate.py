@@ -79,12 +79,12 @@ def relevant_ranks(
 # %% ../nbs/06_evaluate.ipynb #c711c2f4
 def best_of(
     scores: Float[torch.Tensor, "rows items"],
-    k: int,  # at most as many as there are items
+    k: int,  # no more than there are items
 ) -> tuple[Float[torch.Tensor, "rows k"], Int[torch.Tensor, "rows k"]]:
     "As `scores.topk(k)`, sooner on a CPU: only the k groups of items with the largest maxima are searched."
     n = scores.shape[1]
     size = int(.75*(n/k)**.5)  # about as many maxima as candidates
-    if size < 8 or scores.device.type != "cpu": return scores.topk(min(k, n), dim=1)
+    if size < 8 or scores.device.type != "cpu": return scores.topk(k, dim=1)
     groups = n//size  # item i is in group i % groups: maxima run along the row, several at a time
     near = scores[:, :groups*size].unflatten(1, (size, groups)).amax(1).topk(k, dim=1).indices
     item = (near[:, None] + groups*torch.arange(size)[:, None]).flatten(1)

@@ -100,7 +100,7 @@ class LabelObjective(nn.Module):
     def __init__(self, labels: Float[np.ndarray, "items classes"], dim: int):
         super().__init__()
         self.head = nn.Linear(dim, labels.shape[1])
-        self.register_buffer("labels", torch.tensor(np.array(labels, np.float32)))
+        self.register_buffer("labels", torch.tensor(labels, dtype=torch.float32))
         nn.init.zeros_(self.head.weight), nn.init.zeros_(self.head.bias)
     def logits(self, x: Float[Tensor, "n dim"]) -> Float[Tensor, "n classes"]:
         return self.head(nn.functional.normalize(x.float(), dim=-1))

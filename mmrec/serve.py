@@ -254,7 +254,9 @@ def search(bundle: Bundle, raw: dict, k: int = 10, to: str | None = None, where:
 # %% ../nbs/09_serve.ipynb #37f2461c
 class MilvusIndex:
     "Nearest vectors by Milvus (extra `serve`): `uri` is a file for the embedded Milvus Lite, or the address of a cluster."
-    def __init__(self, vectors: Float[Tensor, "items dim"], uri: str, name: str = "mmrec_items", kind: str = "AUTOINDEX", token: str = ""):
+    def __init__(self, vectors: Float[Tensor, "items dim"], uri: str,
+                 name: str = "mmrec_items",  # of the collection; one that is there is replaced
+                 kind: str = "AUTOINDEX", token: str = ""):
         try: from pymilvus import MilvusClient
         except ImportError: raise MMRecError("MilvusIndex needs pymilvus; install it with: pip install 'mmrec[serve]'") from None
         try: self.client, self.name, self.size = MilvusClient(str(uri), token=token), name, 0

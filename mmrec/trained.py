@@ -163,7 +163,7 @@ class LightGCNNet(nn.Module):
 class LightGCN(Trained):
     "Light graph convolution (He et al. 2020), trained with a sampled softmax over cosines."
     def __init__(self, dim=64, layers=2, tau=.2, negatives=512, lr=.03, batch=None, epochs=60, patience=8, seed=0, progress=True):
-        self.dim, self.layers, self.tau, self.negatives = dim, layers, tau, negatives  # batch None: about 128 steps an epoch
+        self.dim, self.layers, self.tau, self.negatives = dim, layers, tau, negatives  # batch None: 512, or more where an epoch would take over 128 steps
         self.lr, self.batch, self.epochs, self.patience, self.seed, self.progress = lr, batch, epochs, patience, seed, progress
 
     def build(self, dataset): return LightGCNNet(dataset.train, self.dim, self.layers, self.tau, self.negatives)
