@@ -2,13 +2,14 @@
 
 # %% auto #0
 __all__ = ['power', 'Hop', 'ItemGraph', 'EASE', 'top_singular', 'GFCF', 'LogWalk', 'resemblance', 'ContentWalk', 'ridge',
-           'ContentRidge']
+           'left_out', 'learned_weights', 'ContentRidge']
 
 # %% ../nbs/07a_closed_form.ipynb #29b8b1cf
 import warnings
 
 import numpy as np, pandas as pd, scipy.sparse as sp, torch
 from jaxtyping import Float
+from torch import Tensor
 
 from .data import Dataset, MMRecError
 from .recommend import Recommender, content_vectors
@@ -163,7 +164,7 @@ class ContentWalk(LogWalk):
             s[:, self.cold_] = height*alike[:, self.cold_]/np.maximum(alike[:, self.cold_].max(1, keepdims=True), 1e-9)
         return torch.from_numpy(s)
 
-# %% ../nbs/07a_closed_form.ipynb #60d2dcce
+# %% ../nbs/07a_closed_form.ipynb #f60a8b14
 def ridge(z: Float[np.ndarray, "known dim"], y: Float[np.ndarray, "known out"], l2: float, new: Float[np.ndarray, "new dim"]) -> Float[np.ndarray, "new out"]:
     "Ridge regression of y on z, told for `new`; solved on the smaller side (dimensions or rows)."
     z, y, new = (torch.from_numpy(np.ascontiguousarray(x, np.float32)) for x in (z, y, new))
@@ -173,21 +174,62 @@ def ridge(z: Float[np.ndarray, "known dim"], y: Float[np.ndarray, "known out"], 
     a = torch.cholesky_solve(y if wide else z.T @ y, torch.linalg.cholesky(gram))
     return (new @ (z.T @ a) if wide else new @ a).numpy()
 
+# %% ../nbs/07a_closed_form.ipynb #d4e81b92
+def left_out(kernel: Float[Tensor, "n n"], y: Float[Tensor, "n out"], l2: float) -> Float[Tensor, "n out"]:
+    "What ridge regression on a kernel says of each row when it has learned from all the others (Allen 1974)."
+    a = torch.linalg.inv(kernel + l2*torch.eye(len(y)))
+    return y - (a @ y)/a.diagonal()[:, None]
+
+def learned_weights(
+    parts: dict[str, Float[np.ndarray, "items dim"]],  # modality -> vectors of items that somebody chose
+    x: sp.csr_matrix,  # who chose them, users x items; a user's vector is x @ source
+    source: Float[np.ndarray, "items rank"],
+    target: Float[np.ndarray, "items rank"],  # what content foretells; user vector times target is a score
+    l2: float = 20., most: int = 2048, rounds: int = 15, seed: int = 0,  # items and users looked at, drawn where there are more; steps of L-BFGS
+) -> dict[str, float]:
+    "Weights of modalities with which each user's items, taken for new ones, rank best among all items."
+    rng, x = np.random.default_rng(seed), sp.csr_matrix(x)
+    items = np.sort(rng.permutation(x.shape[1])[:most])
+    users = np.sort(rng.permutation(np.flatnonzero(x[:, items].getnnz(1)))[:most])
+    kernels = torch.stack([torch.from_numpy(z[items] @ z[items].T).float() for z in parts.values()])
+    taste, own, y, chosen = (torch.from_numpy(np.asarray(v)).float() for v in (x[users] @ source, source[items], target[items], x[users][:, items].toarray()))
+    mean = torch.from_numpy(target.mean(0)).float()
+    share = (chosen > 0)/(chosen > 0).sum(1, keepdim=True)
+    spread = (taste @ y.T).std()
+    log_w = torch.cat([torch.full((len(parts),), -1.), torch.zeros(1)]).requires_grad_()  # positive weights, and a temperature
+    search = torch.optim.LBFGS([log_w], max_iter=rounds, line_search_fn="strong_wolfe")
+    def loss():
+        search.zero_grad()
+        told = mean + left_out(torch.einsum("m,mij->ij", log_w[:-1].exp(), kernels), y - mean, l2)
+        s = taste @ told.T - chosen*(own*told).sum(1)  # without the item itself in the user's vector
+        value = -(share*(s*log_w[-1].exp()/spread).log_softmax(1)).sum(1).mean()
+        value.backward()
+        return value
+    search.step(loss)
+    return dict(zip(parts, log_w[:-1].detach().exp().tolist()))
+
+
+# %% ../nbs/07a_closed_form.ipynb #60d2dcce
 class ContentRidge(Recommender):
     "Factors of the scaled choices; items nobody has chosen get theirs from content by ridge regression (Gantner et al. 2010)."
     def __init__(self, rank=128, item=.5, user=.5, spectrum=1.2, l2=20., weights=None, seed=0):
         self.rank, self.item, self.user, self.spectrum = rank, item, user, spectrum  # r; b, a: exponents of items and people; p
-        self.l2, self.weights, self.seed = l2, weights, seed  # lambda; weight of each modality
+        self.l2, self.weights, self.seed = l2, weights, seed  # lambda; weight of each modality, None for all alike, "learned"
 
     def _fit(self, dataset):
         x, degree = dataset.train, np.asarray(dataset.train.sum(0)).ravel()
-        self.scale_ = power(degree, -self.item)
-        axes, s = top_singular(sp.diags_array(power(np.asarray(x.sum(1)).ravel(), -self.user)) @ x @ sp.diags_array(self.scale_), self.rank, self.seed)
-        known, z = degree > 0, content_vectors(dataset, self.weights)
-        items = axes*power(degree, self.item)[:, None]
-        mean = items[known].mean(0)  # what is foretold of an item about which content says nothing
-        items[~known] = mean + ridge(z[known], items[known] - mean, self.l2, z[~known])
-        self.axes_, self.items_ = axes*np.maximum(s/s[0], 1e-9)**(self.spectrum - 1), items
+        self.scale_, by_user = power(degree, -self.item), sp.diags_array(power(np.asarray(x.sum(1)).ravel(), -self.user))
+        axes, s = top_singular(by_user @ x @ sp.diags_array(self.scale_), self.rank, self.seed)
+        known, items = degree > 0, axes*power(degree, self.item)[:, None]
+        self.axes_, self.weights_ = axes*np.maximum(s/s[0], 1e-9)**(self.spectrum - 1), self.weights
+        if isinstance(self.weights, str):
+            if self.weights != "learned": raise MMRecError(f"ContentRidge: weights={self.weights!r}; it takes a dict (modality -> weight), None or 'learned'")
+            if not dataset.features: content_vectors(dataset)  # says what is missing
+            parts = {m: content_vectors(dataset, {m: 1.})[known] for m in dataset.features}
+            self.weights_ = learned_weights(parts, sp.csr_matrix(by_user @ x)[:, known], (self.scale_[:, None]*self.axes_)[known], items[known], self.l2, seed=self.seed)
+        z, mean = content_vectors(dataset, self.weights_), items[known].mean(0)
+        items[~known] = mean + ridge(z[known], items[known] - mean, self.l2, z[~known])  # the mean, where content says nothing
+        self.items_ = items
 
     def _from_history(self, x):
         users = sp.diags_array(power(np.asarray(x.sum(1)).ravel(), -self.user)) @ x @ sp.diags_array(self.scale_) @ self.axes_

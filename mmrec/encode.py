@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from .data import Dataset, Features, MMRecError, cache_dir, write_atomic
 from .encoders import (AudioEncoder, Encoder, ImageEncoder, JointEncoder, TextEncoder, VideoEncoder, default_encoders,
-                            joint_encoders)
+                            joint_encoders, read_raw)
 from .pretrained import PACKAGED, packaged
 from .preprocess import report_missing
 
@@ -67,7 +67,7 @@ class FeatureCache:
 
 # %% ../nbs/02_encode.ipynb #f0b53a20
 def content_key(raw, modality: str) -> bytes:
-    "16 bytes that name the content of a text or a file; none for what cannot be read."
+    "16 bytes that name the content of a text (modality `text`) or of a file; none for what cannot be read."
     try: data = raw.encode(errors="surrogatepass") if modality == "text" else Path(raw).read_bytes()
     except (OSError, AttributeError): return b""  # its reader will say what is wrong
     return hashlib.blake2b(data, digest_size=16).digest()
@@ -129,13 +129,13 @@ def encode_modality(dataset: Dataset, encoder, cache: FeatureCache | None, stric
                     batch_size: int | None = None, workers: int | None = None, shard: int = 256, engine: str = "local") -> Features:
     "Vectors of one modality; see `encode_items`."
     column = getattr(encoder, "source", encoder.modality)
-    if column not in dataset.items: raise MMRecError(f"items of {dataset.name} have no column {column!r}; there is: {', '.join(dataset.modalities) or 'none'}")
-    rows = np.flatnonzero(dataset.has(column)).tolist()
-    raws = [dataset.items[column].iloc[r] if column == "text" else dataset.path(r, column) for r in rows]
-    keys = [content_key(x, column) for x in raws]
+    if column not in dataset.items: raise MMRecError(f"items of {dataset.name} have no column {column!r}; there is: {', '.join(map(str, dataset.items))}")
+    rows, is_text = np.flatnonzero(dataset.has(column)).tolist(), encoder.modality == "text"
+    raws = read_raw(encoder, dataset, rows)
+    keys = [content_key(x, encoder.modality) for x in raws]
     out = _Rows(dataset.n_items, rows, keys)
     known = cache.where if cache is not None else {}
-    lengths = getattr(encoder, "lengths", lambda xs: list(map(len, xs))) if column == "text" else None
+    lengths = getattr(encoder, "lengths", lambda xs: list(map(len, xs))) if is_text else None
     batches = plan_batches(raws, keys, batch_size or getattr(encoder, "batch_size", 16), known, lengths)
     old = list(dict.fromkeys(k for k in keys if k in known))
     run = _engine(engine, cache)
@@ -205,7 +205,7 @@ def encode_items(
     encoders, features = default_encoders(dataset) if encoders is None else encoders, {}
     folder = cache_dir()/"features" if cache is None else cache
     names = [getattr(e, "key", e.modality) for e in encoders]
-    if twice := [n for n in names if names.count(n) > 1]: raise MMRecError(f"two encoders for {twice[0]!r}; give one of them another `key`")
+    if twice := [n for n in names if names.count(n) > 1]: raise MMRecError(f"two encoders for {twice[0]!r}; give one another `source`, or the vectors another name: encoder.key = ...")
     for name, e in zip(names, encoders):
         store = None if folder is False else FeatureCache(folder, e.fingerprint, dtype)
         features[name] = encode_modality(dataset, e, store, strict, progress, engine=engine, **loading)

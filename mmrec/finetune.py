@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from .data import Dataset, MMRecError
-from .encoders import Encoder, to_device
+from .encoders import Encoder, read_raw, to_device
 from .preprocess import image_transform, read_image
 
 # %% ../nbs/02a_finetune.ipynb #4dbd9ec3
@@ -178,9 +178,8 @@ def _examples(x) -> Int[np.ndarray, "n k"]:
 
 def _read(encoder: Encoder, dataset: Dataset, rows, augment: bool):
     "A collated batch of raw items; pictures may be changed at random."
-    m = encoder.modality
-    raws = [dataset.items[m].iloc[r] if m == "text" else dataset.path(r, m) for r in rows]
-    if augment and m == "image":
+    raws = read_raw(encoder, dataset, rows)
+    if augment and encoder.modality == "image":
         t = image_transform(encoder.size, True, encoder.preprocessing["mean"], encoder.preprocessing["std"])
         raws = [t(read_image(p)) for p in raws]
     return to_device(encoder.collate([encoder.prepare(x) for x in raws]), encoder.device)

@@ -100,7 +100,7 @@ def _fit_prior(self: MultimodalRecommender, dataset: Dataset) -> None:
     "Fit the prior on the training part; its weight is the best of a few on validation."
     if not isinstance(self.prior, Recommender): raise MMRecError(f"prior={self.prior!r}: give a recommender such as ContentWalk(), or None")
     self.prior_, self.prior_history_ = clone(self.prior).fit(dataset), faded(dataset, self.recency)
-    tried = (0., .25, .5, 1., 2., 4., 8.) if self.prior_weight is None and dataset.valid.nnz else ()
+    tried = (0., .25, .5, 1., 2., 4., 8., 16.) if self.prior_weight is None and dataset.valid.nnz else ()
     self.prior_weight_, self.prior_scores_ = 1. if self.prior_weight is None else float(self.prior_weight), {}
     for self.prior_weight_ in tried:
         self.prior_scores_[self.prior_weight_] = evaluate(self, dataset, k=20, split="valid", candidates=new_only(dataset)).mean[self.metric]
@@ -109,9 +109,9 @@ def _fit_prior(self: MultimodalRecommender, dataset: Dataset) -> None:
     self.prior_history_ = faded(dataset, self.recency, self.history)
 
 def new_only(dataset: Dataset) -> Bool[np.ndarray, "items"] | None:
-    "Where validation holds new items only, it ranks among new items; otherwise among all."
+    "Where validation holds new items only, it ranks those it holds; otherwise all."
     known = dataset.train.getnnz(0) > 0
-    return None if known[dataset.valid.indices].any() else ~known
+    return None if known[dataset.valid.indices].any() else dataset.valid.getnnz(0) > 0
 
 for f in (_add_prior, _fit_prior): setattr(MultimodalRecommender, f.__name__, f)
 

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from .data import Dataset, Features, MMRecError
-from .encoders import AudioEncoder, ImageEncoder, TextEncoder, to_device
+from .encoders import AudioEncoder, ImageEncoder, TextEncoder, read_raw, to_device
 from .finetune import unfreeze
 from .fusion import Fusion, Projector, modality_dropout
 from .multitask import MultiTask, Task, encode_labels, multitask_loss
@@ -134,8 +134,7 @@ class Live(nn.Module):
 
     def encode(self, m: str, rows: Int[np.ndarray, "rows"]) -> Float[Tensor, "rows dim"]:
         e = self.encoders[m]
-        raws = [self.dataset.items[m].iloc[r] if m == "text" else self.dataset.path(r, m) for r in rows]
-        return e.embed(to_device(e.collate([e.prepare(x) for x in raws]), next(e.model.parameters()).device)).float()
+        return e.embed(to_device(e.collate([e.prepare(x) for x in read_raw(e, self.dataset, rows)]), next(e.model.parameters()).device)).float()
 
     def put(self, project: Projector, m: str, rows: Int[np.ndarray, "rows"], table: Tensor) -> Tensor:
         project._buffers[f"_{m}"] = table.index_copy(0, torch.from_numpy(rows).to(table.device), self.encode(m, rows).to(table.device))
