@@ -185,7 +185,8 @@ def _blocks(model, rows, seen: sp.csr_matrix, allowed):
         raw = torch.as_tensor(model.score(block)).detach()
         if raw.shape != (len(block), n):
             raise MMRecError(f"evaluate: {type(model).__name__}.score gave {tuple(raw.shape)}, wanted {(len(block), n)}: a row per user, a column per item")
-        if buffer is None: buffer = torch.empty((size, n), dtype=raw.dtype if raw.is_floating_point() else torch.float64, device=raw.device)
+        kind = torch.float32 if raw.dtype in (torch.float16, torch.bfloat16) else raw.dtype if raw.is_floating_point() else torch.float64
+        if buffer is None: buffer = torch.empty((size, n), dtype=kind, device=raw.device)
         s = buffer[:len(block)].copy_(raw)  # a copy: the model may have handed out a view of its own state
         s[_pairs(seen, a, len(block))] = -torch.inf
         if barred is not None: s.masked_fill_(barred.to(s.device), -torch.inf)

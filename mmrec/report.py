@@ -369,7 +369,7 @@ def _parser() -> argparse.ArgumentParser:
     s.add_argument("--host", default="127.0.0.1", help="address to listen on (default: only this machine)")
     s.add_argument("--port", default=8000, type=int, help="default: 8000")
     s.add_argument("--token", help="bearer token that requests must carry")
-    s.add_argument("--index", metavar="URI", help="Milvus instead of the exact index: a .db file or the address of a server")
+    s.add_argument("--index", metavar="URI", help="Milvus instead of the exact index: a .db file or the address of a server (its token: $MILVUS_TOKEN)")
     s.add_argument("--keep", action=argparse.BooleanOptionalAction, default=True, help="items added by requests outlive a restart (default: yes)")
     p.report_parser = r
     return p

@@ -6,7 +6,7 @@ __all__ = ['matches', 'fold_in', 'like_neighbours', 'place_raw', 'scores_of_adde
            'recommend', 'as_table', 'nearest', 'view', 'similar', 'search', 'MilvusIndex']
 
 # %% ../nbs/09_serve.ipynb #3099e684
-import hashlib, json, tempfile, uuid
+import hashlib, json, os, tempfile, uuid
 from dataclasses import replace
 from pathlib import Path
 
@@ -256,10 +256,10 @@ class MilvusIndex:
     "Nearest vectors by Milvus (extra `serve`): `uri` is a file for the embedded Milvus Lite, or the address of a cluster."
     def __init__(self, vectors: Float[Tensor, "items dim"], uri: str,
                  name: str = "mmrec_items",  # of the collection; one that is there is replaced
-                 kind: str = "AUTOINDEX", token: str = ""):
+                 kind: str = "AUTOINDEX", token: str | None = None):  # of a server that asks for one; default: $MILVUS_TOKEN
         try: from pymilvus import MilvusClient
         except ImportError: raise MMRecError("MilvusIndex needs pymilvus; install it with: pip install 'mmrec[serve]'") from None
-        try: self.client, self.name, self.size = MilvusClient(str(uri), token=token), name, 0
+        try: self.client, self.name, self.size = MilvusClient(str(uri), token=os.environ.get("MILVUS_TOKEN", "") if token is None else token), name, 0
         except Exception as e: raise MMRecError(f"no Milvus at {uri}: {' '.join(str(e).split())[:160]}; give the path of a .db file or the address of a running server") from None
         if self.client.has_collection(name): self.client.drop_collection(name)
         how = self.client.prepare_index_params()
