@@ -124,7 +124,7 @@ class Live(nn.Module):
         super().__init__()
         kinds, self.dataset, self.items = {"text": TextEncoder, "image": ImageEncoder, "audio": AudioEncoder}, dataset, items
         for m in names:
-            if m not in kinds or m not in features: raise MMRecError(f"finetune: '{m}' cannot learn along; raw and encoded are {', '.join(set(kinds) & set(features)) or 'none'}")
+            if m not in kinds or m not in features: raise MMRecError(f"finetune: '{m}' cannot learn along; raw and encoded are {', '.join(m for m in kinds if m in features) or 'none'}")
         self.encoders = {m: copy.copy(kinds[m](name)) for m, name in names.items()}
         for m, e in self.encoders.items():
             if e.dim != features[m].dim: raise MMRecError(f"finetune: features of {m} have {features[m].dim} numbers, {e.name} gives {e.dim}; encode with the same encoder first")
