@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['rank_metrics', 'tie_order', 'relevant_ranks', 'best_of', 'top_k', 'Result', 'bootstrap', 'evaluate', 'paired_test',
-           'holm', 'compare', 'forest_plot']
+           'holm', 'verdict', 'compare', 'forest_plot']
 
 # %% ../nbs/06_evaluate.ipynb #4c51954d
 import warnings
@@ -254,6 +254,13 @@ def holm(p: Float[np.ndarray, "tests"]) -> Float[np.ndarray, "tests"]:
     out = np.empty(len(p))
     out[by] = np.minimum(np.maximum.accumulate(p[by]*(len(p) - np.arange(len(p)))), 1)
     return out
+
+# %% ../nbs/06_evaluate.ipynb #5e1dc701
+def verdict(low: float, high: float,  # interval of a difference
+            better: str = "better", worse: str = "worse", alike: str = "not told apart") -> str:
+    "What the interval allows one to say: all of it above zero, all below, or neither."
+    if not low <= high: raise MMRecError(f"verdict: ({low}, {high}) is no interval; give low, then high")
+    return better if low > 0 else worse if high < 0 else alike
 
 # %% ../nbs/06_evaluate.ipynb #034715df
 def compare(
