@@ -2,18 +2,21 @@
 
 # %% auto #0
 __all__ = ['MODALITIES', 'MEDIA', 'TEXT_COLUMNS', 'SPLITS', 'CHOICE', 'MMRecError', 'cache_dir', 'best_device', 'real_data',
-           'Record', 'record', 'Features', 'write_atomic', 'save', 'load_features', 'Dataset', 'item_rows', 'user_rows',
-           'has', 'path', 'summary', 'split_ratio', 'split_leave_one_out', 'split_time', 'split_cold', 'k_core',
-           'from_frames', 'load_folder', 'load_benchmark', 'load_hf', 'load', 'plot_long_tail']
+           'Record', 'record', 'content_digest', 'Features', 'disk_refusal', 'write_atomic', 'save', 'load_features',
+           'Note', 'Dataset', 'item_rows', 'user_rows', 'has', 'path', 'what_was_read', 'summary', 'split_ratio',
+           'split_leave_one_out', 'split_time', 'split_cold', 'k_core', 'from_frames', 'load_folder', 'load_benchmark',
+           'load_hf', 'load', 'plot_long_tail']
 
 # %% ../nbs/00_data.ipynb #cfccf4d0
-import hashlib, json, os, re, tempfile, warnings
+import contextlib, hashlib, json, os, re, tempfile, warnings
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np, pandas as pd, platformdirs, scipy.sparse as sp
-from safetensors.numpy import load_file, save_file
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from .catalogue import KINDS, make_demo
 
@@ -66,6 +69,13 @@ def record(**values) -> None:
     display(Record(plain))
 
 # %% ../nbs/00_data.ipynb #aa736091
+def content_digest(values: np.ndarray, present: np.ndarray, source: dict) -> str:
+    "Hash of vectors, presence and origin: one bit more or less and it is another."
+    h = hashlib.blake2b(json.dumps([values.shape, source], sort_keys=True, default=str).encode(), digest_size=16)
+    for i in range(0, len(values), 2**14): h.update(np.ascontiguousarray(values[i:i + 2**14], "<f4"))
+    h.update(np.packbits(present))
+    return h.hexdigest()
+
 @dataclass(frozen=True)
 class Features:
     "Vectors of one modality, one row per item, and which items really have one."
@@ -77,13 +87,15 @@ class Features:
         v, p = np.asarray(self.values, np.float32), np.asarray(self.present, bool)
         if v.ndim != 2 or p.shape != v.shape[:1]:
             raise MMRecError(f"features: values {v.shape} and present {p.shape} do not fit; [items, dim] and [items] are wanted")
-        bad = np.flatnonzero(~np.isfinite(v).all(1) & p)
-        if len(bad): raise MMRecError(f"features row {bad[0]}: NaN or infinite ({len(bad)} rows); mend them or mark them absent")
-        absent = np.flatnonzero(~p)  # no copy where none is needed: the array may be large, or lie on disk
-        object.__setattr__(self, "values", np.where(p[:, None], v, np.float32(0)) if v[absent].any() else v)
+        blocks = range(0, len(v), 2**14)  # the array may be large, or lie on disk: no copy unless one is needed
+        bad = [i + r for i in blocks for r in np.flatnonzero(~np.isfinite(v[i:i + 2**14]).all(1) & p[i:i + 2**14])]
+        if bad: raise MMRecError(f"features row {bad[0]}: NaN or infinite ({len(bad)} rows); mend them or mark them absent")
+        if any(v[i:i + 2**14][~p[i:i + 2**14]].any() for i in blocks): v = np.where(p[:, None], v, np.float32(0))
+        object.__setattr__(self, "values", v)
         object.__setattr__(self, "present", p)
 
     dim = property(lambda self: self.values.shape[1])
+    hash = cached_property(lambda self: content_digest(self.values, self.present, self.source))  # of all that they hold
     def __len__(self): return len(self.values)
     def __repr__(self): return f"Features({len(self)} x {self.dim}, {self.present.mean():.0%} present, {self.source.get('encoder', 'given')})"
 
@@ -93,38 +105,64 @@ class Features:
         return torch.from_numpy(self.values).to(device), torch.from_numpy(self.present).to(device)
 
 # %% ../nbs/00_data.ipynb #e38ac9f1
+def disk_refusal(e: Exception) -> str | None:
+    "What the disk said, where an error comes from it (libraries wrap it in errors of their own); else None."
+    if isinstance(e, OSError): return e.strerror or str(e)
+    found = re.search(r"No space left|[^:({\"]*\(os error \d+\)|PytorchStreamWriter failed[^:]*|unexpected pos", str(e))
+    return found and found[0].strip()
+
 def write_atomic(path, write) -> Path:  # `write(tmp_path)` does the writing
-    "Write beside `path`, then rename: what was there before survives any failure."
+    "Write beside `path`, flush to the disk, rename: what was there survives any failure; MMRecError where the disk refuses."
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fd, tmp = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(fd)
+    tmp = path.with_name(f".{path.stem[:60]}.{os.urandom(5).hex()}{path.suffix}")
     try:
-        write(tmp)
-        os.chmod(tmp, 0o644)  # mkstemp makes it private; what is shared by a cache must be readable
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(tmp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))  # the umask decides who may read it
+        write(str(tmp))
+        _flush(tmp)
         os.replace(tmp, path)
+        if os.name == "posix": _flush(path.parent)  # the new name, too, survives a power cut
+    except Exception as e:
+        if isinstance(e, MMRecError) or not (said := disk_refusal(e)): raise
+        raise MMRecError(f"{path.name}: cannot be written to {path.parent} ({said}); make room or choose another folder") from None
     finally:
-        if os.path.exists(tmp): os.unlink(tmp)
+        with contextlib.suppress(OSError): tmp.unlink()
     return path
+
+def _flush(path) -> None:
+    "Have the system bring a file, or the names in a folder, to the disk."
+    handle = os.open(path, os.O_RDONLY if os.path.isdir(path) else os.O_RDWR)
+    try: os.fsync(handle)
+    finally: os.close(handle)
 
 # %% ../nbs/00_data.ipynb #06e52451
 def save(self: Features, path) -> Path:
-    "Write values, presence and source to one safetensors file."
+    "Write values, presence and source to one safetensors file, with the hash of all three."
     arrays = {"values": np.ascontiguousarray(self.values), "present": self.present}
-    return write_atomic(path, lambda p: save_file(arrays, p, metadata={"source": json.dumps(self.source)}))
+    meta = {"source": json.dumps(self.source), "hash": content_digest(self.values, self.present, json.loads(json.dumps(self.source)))}
+    return write_atomic(path, lambda p: save_file(arrays, p, metadata=meta))
 
 def load_features(path) -> Features:
-    "Read what `Features.save` wrote; MMRecError if it is no such file."
-    from safetensors import safe_open
+    "Read what `Features.save` wrote; MMRecError if it is no such file, or no longer the one that was written."
     try:
-        with safe_open(str(path), "np") as f: meta = json.loads((f.metadata() or {}).get("source", "{}"))
-        return Features(**load_file(path), source=meta)
+        with safe_open(str(path), "np") as f:  # one array after the other: nothing is in memory twice
+            meta, values, present = f.metadata() or {}, f.get_tensor("values"), f.get_tensor("present")
+        found = Features(values, present, json.loads(meta.get("source", "{}")))
+        damaged = "hash" in meta and meta["hash"] != content_digest(values, present, found.source)
     except MMRecError: raise
     except Exception as e: raise MMRecError(f"{Path(path).name}: not a features file ({e}); encode again") from None
+    if damaged: raise MMRecError(f"{Path(path).name}: its content is not what was written (damaged or changed); encode again")
+    return found
 
 Features.save, Features.load = save, staticmethod(load_features)
 
 # %% ../nbs/00_data.ipynb #b02cb5c0
+class Note(NamedTuple):
+    "One line of the account of what was read."
+    kind: str  # used, ignored, dropped, repeats, missing, time, split, text, ...
+    count: int  # how many columns, rows, files, ...
+    text: str  # what happened, in one line
+
 @dataclass(frozen=True)
 class Dataset:
     "A catalogue, its users and what they did, split for learning and testing."
@@ -134,12 +172,19 @@ class Dataset:
     interactions: pd.DataFrame  # user, item (rows), split (0 train, 1 valid, 2 test), and what else is known
     features: dict = field(default_factory=dict)  # modality -> Features
     root: Path | None = None  # where relative paths start
+    account: tuple[Note, ...] = ()  # what was read, and what was not
 
     n_users = property(lambda self: len(self.users))
     n_items = property(lambda self: len(self.items))
     train = cached_property(lambda self: self.matrix(0))
     valid = cached_property(lambda self: self.matrix(1))
     test = cached_property(lambda self: self.matrix(2))
+
+    has_time = property(lambda self: "timestamp" in self.interactions)  # without it no choice is anybody's "next"
+
+    def noted(self, kind: str, count: int, text: str) -> "Dataset":
+        "The same with one more line in its account."
+        return replace(self, account=(*self.account, Note(kind, int(count), text)))
 
     def matrix(self, split: int) -> sp.csr_matrix:
         "Users x items, 1 where an interaction belongs to `split`."
@@ -207,8 +252,12 @@ Dataset.hash = cached_property(_hash)
 Dataset.hash.__set_name__(Dataset, "hash")
 
 # %% ../nbs/00_data.ipynb #a4d11722
-def summary(self: Dataset) -> pd.DataFrame:
-    "Counts, density, coverage of each modality, cold items and the content hash, one line each."
+def what_was_read(dataset: Dataset) -> pd.DataFrame:
+    "The account of reading as a table `kind, count, text`: columns used and ignored, rows dropped, files not there, ..."
+    return pd.DataFrame(list(dataset.account), columns=list(Note._fields))
+
+def summary(self: Dataset, hash: bool = True) -> pd.DataFrame:  # hash: reads every media file once
+    "Counts, density, coverage of each modality, cold items, what was read and the content hash, one line each."
     n, split = len(self.interactions), self.interactions["split"]
     popular = np.bincount(self.interactions["item"][split == 0], minlength=self.n_items)
     rows = {"users": self.n_users, "items": self.n_items, "interactions": n,
@@ -217,11 +266,14 @@ def summary(self: Dataset) -> pd.DataFrame:
             "cold items (none in train)": int((popular == 0).sum())}
     rows |= {f"{m} present": f"{self.has(m).mean():.1%}" for m in self.modalities}
     rows |= {f"{m} features": repr(f) for m, f in self.features.items()}
-    return pd.Series(rows | {"content hash": self.hash}, name=self.name, dtype=object).map(lambda v: f"{v:,}" if isinstance(v, int) else v).to_frame()
+    for note in self.account: rows[note.kind] = rows[note.kind] + "; " + note.text if note.kind in rows else note.text
+    if hash: rows["content hash"] = self.hash
+    shown = pd.Series(rows, name=self.name, dtype=object)
+    return shown.map(lambda v: f"{v:,}" if isinstance(v, int) else v).to_frame()
 
 Dataset.summary = summary
-Dataset.__repr__ = lambda self: self.summary().to_string()
-Dataset._repr_html_ = lambda self: self.summary().to_html()
+Dataset.__repr__ = lambda self: self.summary(hash=False).to_string()
+Dataset._repr_html_ = lambda self: self.summary(hash=False).to_html()
 
 # %% ../nbs/00_data.ipynb #2dfe197e
 def _from_end(x: pd.DataFrame, seed: int):
