@@ -12,7 +12,7 @@ from functools import lru_cache
 import matplotlib.pyplot as plt, numpy as np, pandas as pd, scipy.sparse as sp, torch
 from jaxtyping import Float, Int
 
-from .data import Dataset, MMRecError
+from .data import Dataset, MMRecError, rows_of, whole
 
 # %% ../nbs/06_evaluate.ipynb #2da46927
 def rank_metrics(
@@ -97,8 +97,8 @@ def top_k(
     scores: Float[torch.Tensor, "users items"],
     k: int,
 ) -> tuple[Int[torch.Tensor, "users k"], Float[torch.Tensor, "users k"]]:
-    "The k best items of each row and their scores, best first, ties by `tie_order`."
-    n = scores.shape[1]
+    "The k best items of each row and their scores, best first, ties by `tie_order`, NaN before all."
+    n, k = scores.shape[1], whole(k, "top_k: k")
     if k >= n: value, item = scores.sort(dim=1, descending=True)
     else:
         value, item = best_of(scores, k + 1)
@@ -107,11 +107,12 @@ def top_k(
         if len(shared):
             at = torch.from_numpy(np.argsort(tie_order(n))).to(scores.device)  # item at each place
             s, last = scores[shared][:, at], value[shared, -1:]
-            same = s == last
-            keep = (s > last) | (same & (same.cumsum(1) <= k - (s > last).sum(1, keepdim=True)))
+            above, same = ~(s <= last), s == last  # NaN is above: whoever looks for it shall find it
+            keep = above | (same & (same.cumsum(1) <= k - above.sum(1, keepdim=True)))
             item[shared] = at[keep.nonzero()[:, 1]].view(-1, k)
             value[shared] = scores[shared].gather(1, item[shared])
-    again = (value[:, 1:] == value[:, :-1]).any(1).nonzero()[:, 0]  # equal neighbours within a list: put them in order
+    falling = (value[:, 1:] < value[:, :-1]).all(1)
+    again = (~falling).nonzero()[:, 0]  # equal neighbours, or those found above: by place, then by score
     if len(again):
         i, v = item[again], value[again]
         by = torch.from_numpy(tie_order(n)).to(scores.device)[i].argsort(1)
