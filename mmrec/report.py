@@ -110,6 +110,7 @@ def execute(notebook, out: Path, given: dict, progress: bool = True) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         papermill.execute_notebook(str(notebook), str(out), parameters=check_parameters(notebook, given), kernel_name="python3", language="python",
+                                   start_timeout=600,  # a busy machine starts a kernel slowly
                                    progress_bar={"desc": Path(notebook).stem, "leave": False} if progress else False, stderr_file=sys.stderr if progress else None, config=local)
 
 # %% ../nbs/10_report.ipynb #e8292b98
