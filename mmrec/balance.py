@@ -8,20 +8,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from .data import MMRecError
-from .multitask import FixedWeights, Task
+from .multitask import FixedWeights, Task, as_key
 
 # %% ../nbs/03b_balance.ipynb #0cbb860b
 class UncertaintyWeighting(FixedWeights):
     "Weights learned as noise levels (Kendall, Gal, Cipolla, CVPR 2018); give its parameters to the optimiser."
     def __init__(self, tasks: list[Task]):
         super().__init__(tasks)
-        self.log_var = nn.ParameterDict({t.name: nn.Parameter(torch.zeros(())) for t in tasks})
+        self.log_var = nn.ParameterDict({as_key(t.name): nn.Parameter(torch.zeros(())) for t in tasks})
         self.c = {t.name: .5 if t.kind == "regression" else 1. for t in tasks}
-    def weights(self): return {k: self.c[k] * (-s).exp().item() for k, s in self.log_var.items()}
+
+    def s(self, name: str) -> Tensor: return self.log_var[as_key(name)]
+    def weights(self): return {k: self.w[k] * c * (-self.s(k)).exp().item() for k, c in self.c.items()}
     def forward(self, losses):
-        own = {k: s for k, s in self.log_var.items() if k in losses}
-        rest = {k: v for k, v in losses.items() if k not in own}
-        return super().forward(rest) + sum(self.c[k] * (-s).exp() * losses[k] + s / 2 for k, s in own.items())
+        rest = {k: v for k, v in losses.items() if k not in self.c}
+        return super().forward(rest) + sum(self.w[k] * (c * (-self.s(k)).exp() * losses[k] + self.s(k) / 2)
+                                           for k, c in self.c.items() if k in losses)
 
 # %% ../nbs/03b_balance.ipynb #9706986d
 class DWA(FixedWeights):
@@ -33,9 +35,10 @@ class DWA(FixedWeights):
     def end_epoch(self, losses):
         self.past = [*self.past[-1:], losses]
         if len(self.past) < 2: return
-        rate = torch.tensor([self.past[1].get(t.name, 1.) / max(self.past[0].get(t.name, 1.), 1e-12) for t in self.tasks])
+        live = [t for t in self.tasks if t.weight]
+        rate = torch.tensor([self.past[1].get(t.name, 1.) / max(self.past[0].get(t.name, 1.), 1e-12) for t in live])
         share = len(rate) * (rate / self.temperature).softmax(0)
-        self.w = {t.name: t.weight * w for t, w in zip(self.tasks, share.tolist())}
+        self.w |= {t.name: t.weight * w for t, w in zip(live, share.tolist())}
 
 def task_gradient(loss: Tensor, shared: list[nn.Parameter]) -> Float[Tensor, "parameters"]:
     "Gradient of one loss on the shared parameters, as one vector."
@@ -47,17 +50,18 @@ class GradNorm(FixedWeights):
     "Weights that even out the tasks' gradient norms on the shared parameters (Chen et al., ICML 2018)."
     def __init__(self, tasks: list[Task], alpha: float = 1.5, lr: float = .025):  # pull on laggards; step of the weights
         super().__init__(tasks)
-        self.alpha, self.first, self.free = alpha, {}, torch.ones(len(self.tasks), requires_grad=True)
+        self.alpha, self.first, self.even = alpha, {}, [t for t in tasks if t.weight]  # what is not there is not evened out
+        self.free = torch.ones(len(self.even), requires_grad=True)
         self.optimizer = torch.optim.Adam([self.free], lr)
 
     def backward(self, losses, shared):
         if not shared: raise MMRecError("GradNorm needs a model with shared parameters; use FixedWeights for separate models")
-        live = {i: losses[t.name].item() for i, t in enumerate(self.tasks) if t.name in losses and losses[t.name] > 0}
+        live = {i: losses[t.name].item() for i, t in enumerate(self.even) if t.name in losses and losses[t.name] > 0}
         for i, now in live.items(): self.first.setdefault(i, now)      # a batch may hold no label of a task: it waits
         if len(live) > 1:
-            norms = torch.stack([task_gradient(losses[self.tasks[i].name], shared).norm().cpu() for i in live])
+            norms = torch.stack([task_gradient(losses[self.even[i].name], shared).norm().cpu() for i in live])
             self.even_out(norms, torch.tensor([now / self.first[i] for i, now in live.items()]), list(live))
-        self.w = {t.name: w for t, w in zip(self.tasks, self.free.tolist())}
+        self.w |= {t.name: t.weight * w for t, w in zip(self.even, self.free.tolist())}
         super().backward(losses, shared)
 
     def even_out(self, norms: Float[Tensor, "live"], lag: Float[Tensor, "live"], live: list[int]) -> None:

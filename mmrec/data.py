@@ -2,10 +2,10 @@
 
 # %% auto #0
 __all__ = ['MODALITIES', 'MEDIA', 'TEXT_COLUMNS', 'SPLITS', 'CHOICE', 'MMRecError', 'whole', 'rows_of', 'cache_dir',
-           'best_device', 'real_data', 'Record', 'record', 'content_digest', 'Features', 'disk_refusal', 'write_atomic',
-           'save', 'load_features', 'Note', 'Dataset', 'item_rows', 'user_rows', 'has', 'path', 'what_was_read',
-           'summary', 'split_ratio', 'split_leave_one_out', 'split_time', 'split_cold', 'k_core', 'from_frames',
-           'load_folder', 'load_benchmark', 'load_hf', 'load', 'plot_long_tail']
+           'best_device', 'real_data', 'Record', 'record', 'seeded', 'content_digest', 'Features', 'disk_refusal',
+           'write_atomic', 'save', 'load_features', 'Note', 'Dataset', 'item_rows', 'user_rows', 'has', 'path',
+           'what_was_read', 'summary', 'split_ratio', 'split_leave_one_out', 'split_time', 'split_cold', 'k_core',
+           'from_frames', 'load_folder', 'load_benchmark', 'load_hf', 'load', 'plot_long_tail']
 
 # %% ../nbs/00_data.ipynb #cfccf4d0
 import contextlib, hashlib, json, os, re, tempfile, warnings
@@ -90,6 +90,17 @@ def record(**values) -> None:
     plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
     json.dumps(plain)  # a value that is not JSON shall fail here, not in the reader
     display(Record(plain))
+
+# %% ../nbs/00_data.ipynb #5eed0002
+@contextlib.contextmanager
+def seeded(seed: int):
+    "Torch's draws inside follow the seed, on every device; outside the random state is as it was."
+    import torch
+    mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
+    with torch.random.fork_rng(range(torch.cuda.device_count())):
+        try: torch.manual_seed(int(seed) % 2**63); yield
+        finally:
+            if mps is not None: torch.mps.set_rng_state(mps)
 
 # %% ../nbs/00_data.ipynb #aa736091
 def content_digest(values: np.ndarray, present: np.ndarray, source: dict) -> str:

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from .data import Dataset, MMRecError
+from .data import Dataset, MMRecError, seeded
 from .encoders import Encoder, read_raw, to_device
 from .preprocess import image_transform, read_image
 
@@ -137,11 +137,11 @@ def finetune(
     "An encoder taught by examples, and the validation loss after each pass (pass 0 is the encoder as it came)."
     examples, valid = _examples(examples), _examples(valid)
     if np.intersect1d(examples, valid).size: raise MMRecError("an item stands in examples and in valid: draw them from different items")
-    torch.manual_seed(seed)
     student = copy.copy(encoder); student.model = copy.deepcopy(encoder.model)
-    adapter = unfreeze(student.model, method, **what)
-    run = _Run(student, dataset, (objective or PairObjective()).to(encoder.device), batch_size, augment)
-    log = run.fit(examples, valid, epochs, lr or {"full": 3e-5, "last": 1e-4, "lora": 1e-3}[method], seed, f"fine-tune {encoder.name} ({method})", not progress)
+    with seeded(seed):
+        adapter = unfreeze(student.model, method, **what)
+        run = _Run(student, dataset, (objective or PairObjective()).to(encoder.device), batch_size, augment)
+        log = run.fit(examples, valid, epochs, lr or {"full": 3e-5, "last": 1e-4, "lora": 1e-3}[method], seed, f"fine-tune {encoder.name} ({method})", not progress)
     model = adapter.merge_and_unload() if adapter is not None else student.model
     return (encoder if log["validation loss"].idxmin() == 0 else encoder.with_model(model.requires_grad_(False))), log
 

@@ -2,9 +2,10 @@
 
 # %% auto #0
 __all__ = ['LOSSES', 'METRICS', 'ranking_pairs', 'ranking_loss', 'concordance', 'rank_loss', 'rank_metric', 'Task',
-           'encode_labels', 'labelled', 'check_targets', 'multitask_loss', 'mlp', 'Heads', 'MultiTask', 'SharedBottom',
-           'Separate', 'mix', 'MMoE', 'Extraction', 'PLE', 'FixedWeights', 'check_features', 'predict_tasks',
-           'score_tasks', 'make_optimizer', 'one_step', 'fit_tasks', 'hold_out_phrases', 'seed_interval']
+           'encode_labels', 'as_key', 'labelled', 'check_targets', 'multitask_loss', 'mlp', 'Heads', 'MultiTask',
+           'SharedBottom', 'Separate', 'mix', 'MMoE', 'Extraction', 'PLE', 'FixedWeights', 'check_features',
+           'predict_tasks', 'score_tasks', 'make_optimizer', 'one_step', 'fit_tasks', 'hold_out_phrases',
+           'seed_interval']
 
 # %% ../nbs/03_multitask.ipynb #ec705f8f
 import copy
@@ -18,7 +19,7 @@ from scipy import stats
 from sklearn.metrics import f1_score, r2_score
 from torch import Tensor, nn
 from tqdm import tqdm
-from .data import MMRecError
+from .data import MMRecError, seeded
 
 # %% ../nbs/03_multitask.ipynb #d9ec4da8
 def ranking_pairs(target: Float[Tensor, "rows"] | Float[Tensor, "rows 2"]  # relevance, or (relevance, group) per row
@@ -60,7 +61,7 @@ class Task:
     kind: str                       # "classification", "regression" or "ranking"
     classes: int | tuple = 1        # how many classes, or candidates to rank; or their names in the order of the codes
     column: str | None = None       # where its labels lie in a table; None: a column of the task's name
-    weight: float = 1.0             # fixed weight of its loss
+    weight: float = 1.0             # how much it counts, whatever else weighs the losses; 0: as if it were not there
     loss: Callable | None = None    # (output, target) of the labelled rows -> scalar
     metric: Callable | None = None  # (output, target) of the labelled rows -> float
 
@@ -102,6 +103,12 @@ def encode_labels(tasks: list[Task],
         targets[t.name] = torch.tensor(value.fillna(-1).to_numpy(dtype="int64") if t.coded
                                        else value.to_numpy(dtype="float32"))
     return targets
+
+# %% ../nbs/03_multitask.ipynb #a5ce0001
+def as_key(name: str) -> str:
+    """The name of a column as a key inside a torch module, which takes no dots and none of its own attributes' names
+    (`type`, `items`): different names stay different, no key is an attribute."""
+    return "%" + str(name).replace("%", "%25").replace(".", "%2E")
 
 # %% ../nbs/03_multitask.ipynb #f88f9aa9
 def labelled(task: Task, target: Tensor) -> Bool[Tensor, "rows"]:
@@ -303,11 +310,12 @@ def fit_tasks(model: nn.Module,  # a MultiTask, or anything with .tasks, .shared
     balancer, order = balancer or FixedWeights(model.tasks), torch.Generator().manual_seed(seed)
     optimizer = make_optimizer(model, balancer, lr, lr if shared_lr is None else shared_lr, weight_decay)
     history, best, state = [], -np.inf, None
-    for _ in tqdm(range(epochs), disable=not progress, desc="epochs"):
+    for epoch in tqdm(range(epochs), disable=not progress, desc="epochs"):
         model.train()
         batches = torch.randperm(len(x), generator=order).split(batch)
-        history.append(pd.DataFrame([one_step(model, balancer, optimizer, x[b], {k: y[b] for k, y in targets.items()})
-                                     for b in batches]).mean().to_dict())
+        with seeded(seed * 100_003 + epoch):                              # dropout, too, follows the seed
+            losses = [one_step(model, balancer, optimizer, x[b], {k: y[b] for k, y in targets.items()}) for b in batches]
+        history.append(pd.DataFrame(losses).mean().to_dict())
         balancer.end_epoch(history[-1])
         if valid is None: continue
         metrics = score_tasks(model, *valid)
@@ -330,5 +338,6 @@ def hold_out_phrases(texts: pd.Series,
 def seed_interval(values, level: float = .95) -> tuple[float, float, float]:  # mean, low, high
     "Mean over repetitions and Student's interval around it."
     v = np.asarray(values, float)
+    if len(v) < 2: return v.mean(), -np.inf, np.inf                   # one repetition says nothing about the next
     half = stats.t.ppf((1 + level) / 2, len(v) - 1) * v.std(ddof=1) / len(v) ** .5
     return v.mean(), v.mean() - half, v.mean() + half
