@@ -1,4 +1,5 @@
 """Export the modules from the notebooks and clean the notebooks; `--check` fails when that changes anything.
+`--stale` lists the pages that were run before a change that concerns them (chapter 00b), and what has changed.
 
 nbdev does the export and removes metadata and execution counts. On top of that a committed page keeps only outputs
 that a reader needs: no progress bars or warnings (they go to stderr), no failed cell, nothing of the machine.
@@ -42,8 +43,22 @@ def readme() -> None:
     text = re.sub(r"\]\(\.\./", "](", text)
     (root/"README.md").write_text(re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", encoding="utf-8")
 
+def stale_pages() -> dict[Path, tuple[int, list[str]]]:
+    "Pages that were run before a change that concerns them: seconds of that run and what has changed, the longest first."
+    sys.path.insert(0, str(root))
+    from mmrec.provenance import Package, run_seconds, stale
+    package, found = Package(root/"mmrec"), {}
+    for p in pages():
+        if changed := stale(p, package): found[p] = run_seconds(p), changed
+    return dict(sorted(found.items(), key=lambda f: -f[1][0]))
+
+def pages() -> list[Path]: return sorted(p for p in (root/"nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+
 def main() -> int:
-    books = sorted(p for p in (root/"nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
+    if "--stale" in sys.argv:
+        for p, (seconds, changed) in stale_pages().items(): print(f"{p.relative_to(root/'nbs')} ({seconds} s): {', '.join(changed)}")
+        return 0
+    books = pages()
     for f in (root/"mmrec").glob("*.py"): f.unlink()  # a module whose notebook is gone shall go too
     for command in (["nbdev_export"], ["nbdev_clean"]):
         done = subprocess.run([str(Path(sys.executable).parent/command[0])], cwd=root, capture_output=True, text=True)
@@ -55,6 +70,9 @@ def main() -> int:
         if changed:
             wrong.append(f"notebooks, modules and README differ from a fresh export; run python .ci/sync.py and commit:\n{changed}")
             print(subprocess.run(["git", "diff", "--", "mmrec", "nbs", "README.md"], cwd=root, capture_output=True, text=True).stdout[:4000])
+    if old := stale_pages():  # no fault: a page is run again when its change is done
+        print(f"{len(old)} of {len(books)} pages were run before a change that concerns them (python .ci/rerun.py):",
+              ", ".join(p.relative_to(root/"nbs").with_suffix("").as_posix() for p in old))
     print(*wrong or [f"{len(books)} notebooks are clean and exported"], sep="\n")
     return bool(wrong)
 

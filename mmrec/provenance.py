@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['START', 'MIME', 'canonical', 'statements', 'digest', 'root_name', 'binds', 'imports', 'Module', 'Package', 'follow',
-           'mentioned', 'reach', 'made_from', 'made_here', 'page_cells', 'stale']
+           'mentioned', 'reach', 'made_from', 'made_here', 'page_cells', 'run_seconds', 'stale']
 
 # %% ../nbs/00b_provenance.ipynb #b0010005
 import ast, hashlib, importlib.util, json, time
@@ -203,6 +203,10 @@ def page_cells(notebook: dict) -> tuple[list[str], dict | None]:  # a notebook f
         for out in c["outputs"]:
             if MIME in out.get("data", {}): kept, made = cells[:], out["data"][MIME].get("made_from", {})
     return kept or cells, made
+
+def run_seconds(notebook: Path) -> int:
+    "How long a committed page took when it was run; 0 where that is not known."
+    return (page_cells(json.loads(Path(notebook).read_text("utf-8")))[1] or {}).get("seconds", 0)
 
 def stale(notebook: Path, package: Package) -> list[str]:
     "What has changed since a committed page was run: modules, 'page' for its own cells; empty if nothing."
