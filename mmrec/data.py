@@ -2,10 +2,10 @@
 
 # %% auto #0
 __all__ = ['MODALITIES', 'MEDIA', 'TEXT_COLUMNS', 'SPLITS', 'CHOICE', 'MMRecError', 'whole', 'rows_of', 'cache_dir',
-           'best_device', 'real_data', 'Record', 'record', 'seeded', 'content_digest', 'Features', 'disk_refusal',
-           'write_atomic', 'save', 'load_features', 'Note', 'Dataset', 'item_rows', 'user_rows', 'has', 'path',
-           'what_was_read', 'summary', 'split_ratio', 'split_leave_one_out', 'split_time', 'split_cold', 'k_core',
-           'from_frames', 'load_folder', 'load_benchmark', 'load_hf', 'load', 'plot_long_tail']
+           'best_device', 'real_data', 'Record', 'data_hashes', 'record', 'seeded', 'content_digest', 'Features',
+           'disk_refusal', 'write_atomic', 'save', 'load_features', 'Note', 'Dataset', 'item_rows', 'user_rows', 'has',
+           'path', 'what_was_read', 'summary', 'split_ratio', 'split_leave_one_out', 'split_time', 'split_cold',
+           'k_core', 'from_frames', 'load_folder', 'load_benchmark', 'load_hf', 'load', 'plot_long_tail']
 
 # %% ../nbs/00_data.ipynb #cfccf4d0
 import contextlib, hashlib, json, os, re, tempfile, warnings
@@ -19,6 +19,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from .catalogue import KINDS, make_demo
+from .provenance import MIME, digest, made_here
 
 # %% ../nbs/00_data.ipynb #97b97208
 class MMRecError(ValueError):
@@ -76,20 +77,34 @@ def real_data(name: str) -> Path | None:  # "movielens", "tiktok"
 # %% ../nbs/00_data.ipynb #3b248815
 @dataclass(frozen=True)
 class Record:
-    "Results of a page: a small table to a reader, JSON to a program (read back by `mmrec.report.read_record`)."
+    "Results of a page: a small table to a reader, JSON to a program (`mmrec.report.read_record`)."
     values: dict
-    MIME = "application/vnd.mmrec.record+json"
+    made_from: dict = field(default_factory=dict)  # hashes of code and data (chapter 00b)
+    MIME = MIME
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        table = pd.Series(self.values, dtype=object).to_frame("value")
-        return {"text/plain": table.to_string(), "text/html": table.to_html(), self.MIME: self.values}
+        table, made = pd.Series(self.values, dtype=object).to_frame("value"), self.made_from
+        line = f"made from code {digest([json.dumps(made, sort_keys=True)])}" if made else ""
+        line = ", ".join([line, *made.get("data", [])[:3]])  # the file holds all of them
+        return {"text/plain": f"{table.to_string()}\n{line}", "text/html": f"{table.to_html()}<small>{line}</small>",
+                self.MIME: self.values | ({"made_from": made} if made else {})}
+
+def data_hashes(names: dict) -> list[str]:  # what a page has defined
+    "Name and content hash of each data set among them."
+    found = set()
+    for d in names.values():
+        if type(d).__name__ != "Dataset" or not hasattr(d, "interactions"): continue  # not the hub's
+        with contextlib.suppress(OSError): found.add(f"{d.name} {d.hash}")  # else its folder is gone
+    return sorted(found)
 
 def record(**values) -> None:
-    "Show results as the last cell of a page; numbers become plain Python so that they survive as JSON."
+    "Show a page's results as its last cell, with what they were made from; numbers become plain Python."
+    from IPython import get_ipython
     from IPython.display import display
     plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
     json.dumps(plain)  # a value that is not JSON shall fail here, not in the reader
-    display(Record(plain))
+    made = made_here()
+    display(Record(plain, made and made | {"data": data_hashes(get_ipython().user_ns)}))
 
 # %% ../nbs/00_data.ipynb #5eed0002
 @contextlib.contextmanager

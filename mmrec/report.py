@@ -163,6 +163,7 @@ def read_record(notebook) -> dict:
     found = {}
     for cell in _cells(notebook):
         for out in cell.get("outputs", []): found |= out.get("data", {}).get(Record.MIME, {})
+    found.pop("made_from", None)  # hashes of code and data are no result (chapter 00b)
     return found
 
 def _provenance(notebook) -> dict:
