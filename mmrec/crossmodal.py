@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['LOSSES', 'SEEN', 'HEARD', 'info_nce', 'siglip_loss', 'alignment_loss', 'chunked_info_nce', 'cached_backward',
-           'retrieval_ranks', 'rank_metrics', 'retrieval_metrics', 'Tower', 'DualEncoder', 'align', 'captions']
+           'retrieval_ranks', 'rank_metrics', 'retrieval_metrics', 'Tower', 'Named', 'DualEncoder', 'align', 'captions']
 
 # %% ../nbs/04_crossmodal.ipynb #d71588fb
 import math
@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from tqdm import tqdm
 from .catalogue import say, vocabulary
-from .data import Features, MMRecError, best_device
+from .data import Features, MMRecError, best_device, seeded
+from .multitask import as_key
 
 # %% ../nbs/04_crossmodal.ipynb #46dba0d1
 def _row_loss(s: Float[Tensor, "n n"], hardness: float = 0.) -> Tensor:
@@ -156,13 +157,27 @@ class Tower(nn.Module):
         return self.net((x - self.mean) / self.std)
 
 # %% ../nbs/04_crossmodal.ipynb #33a141c9
+class Named(nn.ModuleDict):
+    "Modules by any name: a column called `type`, `items` or `text.v2` is one like any other (`as_key`)."
+    def __init__(self, modules: dict[str, nn.Module] | None = None):
+        super().__init__()
+        for name, module in (modules or {}).items(): self[name] = module
+    def __getitem__(self, name): return super().__getitem__(as_key(name))
+    def __setitem__(self, name, module):
+        self.add_module(as_key(name), module)
+        self.named = list(dict.fromkeys([*getattr(self, "named", ()), name]))
+    def __contains__(self, name): return as_key(name) in self._modules
+    def __iter__(self): return iter(self.named)
+    def keys(self): return list(self.named)
+    def items(self): return list(zip(self.named, self.values()))
+
 class DualEncoder(nn.Module):
     "One tower per modality into one space of unit vectors, temperature learned (CLIP; Radford et al. 2021)."
     def __init__(self, dims: dict[str, int],  # modality -> size of its encoder's vectors
                  dim: int = 64,  # of the shared space
                  hidden: int = 0, dropout: float = 0., temperature: float = .2):
         super().__init__()
-        self.towers = nn.ModuleDict({m: Tower(d, dim, hidden, dropout) for m, d in dims.items()})
+        self.towers = Named({m: Tower(d, dim, hidden, dropout) for m, d in dims.items()})
         self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)))
         self.bias = nn.Parameter(torch.tensor(-10.))   # for SigLIP
 
@@ -191,7 +206,7 @@ def _tensors(features: dict[str, Features], device=None) -> tuple[dict[str, Tens
 
 def _complete(rows, present: Tensor, what: str) -> Tensor:
     "Those of the rows that have at least two modalities."
-    rows = torch.arange(len(present)) if rows is None else torch.as_tensor(np.asarray(rows))
+    rows = torch.arange(len(present)) if rows is None else rows if isinstance(rows, Tensor) else torch.as_tensor(np.asarray(rows))
     if rows.dtype == torch.bool: rows = rows.nonzero()[:, 0]
     rows = rows.to(present.device)
     rows = rows[present[rows].sum(1) > 1]
@@ -219,6 +234,24 @@ def _mean_reciprocal_rank(model: DualEncoder, x: dict, present: Tensor, rows: Te
         if both.sum() > 1: scores.append(float((1 / retrieval_ranks(h[both, m], h[both, n])).mean()))
     return float(np.mean(scores)) if scores else 0.
 
+# %% ../nbs/04_crossmodal.ipynb #a1190001
+def _train(features, x, present, rows, valid, dim, hidden, dropout, temperature, loss, epochs, batch, lr, weight_decay, patience,
+           seed, device, progress) -> DualEncoder:
+    "The best epoch's towers."
+    model = DualEncoder({m: f.dim for m, f in features.items()}, dim, hidden, dropout, temperature).to(device)
+    for i, (m, tower) in enumerate(model.towers.items()): tower.fit_scale(x[m][rows[present[rows, i]]])
+    optimiser = torch.optim.AdamW(model.parameters(), lr, weight_decay=weight_decay)
+    pair_loss, order = loss if callable(loss) else LOSSES[loss](model), torch.Generator().manual_seed(seed)
+    best, best_epoch, state = -1., 0, None
+    for epoch in tqdm(range(epochs), "align", disable=not progress, leave=False):
+        _epoch(model, x, present, rows[torch.randperm(len(rows), generator=order).to(device)], batch, pair_loss, optimiser)
+        if valid is None: continue
+        if (score := _mean_reciprocal_rank(model, x, present, valid)) > best:
+            best, best_epoch, state = score, epoch, deepcopy(model.state_dict())
+        if epoch - best_epoch >= patience: break
+    if state: model.load_state_dict(state)
+    return model.eval()
+
 # %% ../nbs/04_crossmodal.ipynb #6b32083d
 def align(features,  # Dataset, or {modality: Features} of the same items
           rows=None,  # items to learn from (rows or bool mask); default all
@@ -234,20 +267,8 @@ def align(features,  # Dataset, or {modality: Features} of the same items
     if not callable(loss) and loss not in LOSSES: raise MMRecError(f"unknown loss {loss!r}: {', '.join(LOSSES)} or a function")
     x, present = _tensors(features, device)
     rows, valid = _complete(rows, present, "training"), None if valid is None else _complete(valid, present, "validation")
-    torch.manual_seed(seed)
-    model = DualEncoder({m: f.dim for m, f in features.items()}, dim, hidden, dropout, temperature).to(device)
-    for i, (m, tower) in enumerate(model.towers.items()): tower.fit_scale(x[m][rows[present[rows, i]]])
-    optimiser = torch.optim.AdamW(model.parameters(), lr, weight_decay=weight_decay)
-    pair_loss, order = loss if callable(loss) else LOSSES[loss](model), torch.Generator().manual_seed(seed)
-    best, best_epoch, state = -1., 0, None
-    for epoch in tqdm(range(epochs), "align", disable=not progress, leave=False):
-        _epoch(model, x, present, rows[torch.randperm(len(rows), generator=order).to(device)], batch, pair_loss, optimiser)
-        if valid is None: continue
-        if (score := _mean_reciprocal_rank(model, x, present, valid)) > best:
-            best, best_epoch, state = score, epoch, deepcopy(model.state_dict())
-        if epoch - best_epoch >= patience: break
-    if state: model.load_state_dict(state)
-    return model.eval()
+    with seeded(seed): return _train(features, x, present, rows, valid, dim, hidden, dropout, temperature, loss, epochs, batch,
+                                     lr, weight_decay, patience, seed, device, progress)
 
 # %% ../nbs/04_crossmodal.ipynb #608914fa
 SEEN = """

@@ -8,8 +8,9 @@ __all__ = ['Fusion', 'masked_softmax', 'ConcatFusion', 'WeightedFusion', 'Attent
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from .crossmodal import Tower
+from .crossmodal import Named, Tower
 from .data import Features, MMRecError
+from .multitask import as_key
 
 # %% ../nbs/05_fusion.ipynb #e4d06e7a
 class Fusion(nn.Module):
@@ -149,16 +150,20 @@ class Projector(nn.Module):
                  dropout: float = 0.):  # on the input (linear) or the hidden layer
         super().__init__()
         check_features(features)
-        self.modalities, self.towers = tuple(features), nn.ModuleDict()
+        self.modalities, self.towers = tuple(features), Named()
         for m, f in features.items():
             values, present = f.tensor()
-            self.register_buffer(f"_{m}", values, persistent=False)   # data, not a parameter: not saved with the model
+            self.register_buffer(as_key(m), values, persistent=False)   # data, not a parameter: not saved with the model
             self.towers[m] = Tower(f.dim, dim, hidden, dropout).fit_scale(values[present])
         self.register_buffer("present", torch.stack([f.tensor()[1] for f in features.values()], 1), persistent=False)
 
     def forward(self, rows: Tensor | slice = slice(None)  # item rows; default all
                 ) -> tuple[Float[Tensor, "items modalities dim"], Bool[Tensor, "items modalities"]]:
-        return self.project({m: getattr(self, f"_{m}")[rows] for m in self.modalities}, self.present[rows])
+        return self.project({m: self.table(m)[rows] for m in self.modalities}, self.present[rows])
+
+    def table(self, modality: str) -> Float[Tensor, "items raw"]:
+        "The vectors of one modality that the tower reads."
+        return getattr(self, as_key(modality))
 
     def project(self, values: dict[str, Tensor], present: Tensor) -> tuple[Tensor, Tensor]:
         "The same towers for items that came later."
@@ -182,7 +187,8 @@ def modality_dropout(present: Bool[Tensor, "items modalities"],  # which ones an
     "Hide each modality with probability p, but leave every item at least one it has (ModDrop; Neverova et al. 2016)."
     if not 0 <= p < 1: raise MMRecError(f"modality dropout p={p}: a probability from 0 to below 1")
     if p == 0: return present
-    draw = torch.rand(present.shape, generator=generator, device=present.device).masked_fill(~present, -1.)
+    where = present.device if generator is None else generator.device          # a generator draws on its own device only
+    draw = torch.rand(present.shape, generator=generator, device=where).to(present.device).masked_fill(~present, -1.)
     best = draw == draw.max(1, keepdim=True).values   # the luckiest one stays in any case
     return present & ((draw >= p) | best)
 
@@ -199,10 +205,12 @@ def _stack(scores: list[Tensor], weights) -> tuple[Tensor, Tensor]:
 def rrf(scores: list[Float[Tensor, "users items"]],  # one per modality or model
         k: int = 60,  # how little the very first ranks stand out
         weights=None) -> Float[Tensor, "users items"]:  # one per list
-    "Reciprocal-rank fusion (Cormack et al. 2009)."
+    "Reciprocal-rank fusion (Cormack et al. 2009); equal scores share their mean rank, -inf stays -inf."
     s, w = _stack(scores, weights)
-    rank = (-s).argsort(dim=-1, stable=True).argsort(-1) + 1
-    return (w / (k + rank)).sum(0)
+    ordered = s.sort(-1).values
+    below, upto = (torch.searchsorted(ordered, s, right=right) for right in (False, True))
+    rank = s.shape[-1] - (below + upto - 1) / 2                               # 1 for the best one
+    return (w / (k + rank)).sum(0).masked_fill((s == -torch.inf).any(0), -torch.inf)
 
 def score_fusion(scores: list[Float[Tensor, "users items"]],  # one per modality or model
                  weights=None) -> Float[Tensor, "users items"]:  # one per list
@@ -212,4 +220,4 @@ def score_fusion(scores: list[Float[Tensor, "users items"]],  # one per modality
     n, x = ok.sum(-1, keepdim=True).clamp(min=1), s.masked_fill(~ok, 0.)
     mean = x.sum(-1, keepdim=True) / n
     std = ((x - mean).masked_fill(~ok, 0.).square().sum(-1, keepdim=True) / n).sqrt().clamp(min=1e-8)
-    return (w * (s - mean) / std).sum(0)
+    return (w * (x - mean) / std).sum(0).masked_fill((s == -torch.inf).any(0), -torch.inf)   # whatever the weight, 0 too

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from tqdm import tqdm
-from .data import MMRecError
+from .data import MMRecError, seeded
 
 # %% ../nbs/03a_meta.ipynb #dfd3e665
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def adapted_outputs(model: nn.Module, params: dict[str, Tensor], episodes: Episo
                     lr: float, steps: int, first_order: bool = False) -> Float[Tensor, "tasks queries"]:
     "Outputs on every task's query after adapting to its support; all tasks at once (vmap)."
     def one(x, y, q): return functional_call(model, adapt(model, params, x, y, loss, lr, steps, first_order), (q,))
-    return vmap(one)(episodes.support_x, episodes.support_y, episodes.query_x)
+    return vmap(one, randomness="different")(episodes.support_x, episodes.support_y, episodes.query_x)
 
 # %% ../nbs/03a_meta.ipynb #995581e7
 class FewShotNet(nn.Module):
@@ -71,7 +71,7 @@ LRS, STEPS = (.01, .03, .1, .3), (1, 3, 5, 10)  # how a new task may be adapted 
 @torch.no_grad()
 def best_adaptation(model: nn.Module, valid: Episodes, loss: Callable, lrs=LRS, steps=STEPS) -> tuple[float, float, int]:
     "Lowest query loss on validation tasks, with the step size and number of steps that reach it."
-    params, found = dict(model.named_parameters()), []
+    params, found = dict(model.eval().named_parameters()), []
     for lr in lrs:
         for n in steps:
             value = loss(adapted_outputs(model, params, valid, loss, lr, n), valid.query_y).item()
@@ -87,13 +87,15 @@ class FewShot:
     lr: float
     steps: int
     def predict(self, episodes: Episodes) -> Float[Tensor, "tasks queries"]:
-        return adapted_outputs(self.model, {k: p.detach() for k, p in self.model.named_parameters()}, episodes, self.loss, self.lr, self.steps)
+        return adapted_outputs(self.model.eval(), {k: p.detach() for k, p in self.model.named_parameters()}, episodes, self.loss, self.lr, self.steps)
 
-def _fit(model, valid, loss, step, parameters, iterations, lr, weight_decay, progress, finish=None) -> FewShot:
+def _fit(model, valid, loss, step, parameters, iterations, lr, weight_decay, seed, progress, finish=None) -> FewShot:
     "Optimise `step()`, look at validation ten times, keep the best."
     optimizer, best, every = torch.optim.AdamW(parameters, lr, weight_decay=weight_decay), (float("inf"),), max(1, iterations // 10)
     for i in tqdm(range(iterations), disable=not progress, desc="steps"):
-        optimizer.zero_grad(); step().backward(); optimizer.step()
+        optimizer.zero_grad(); model.train()
+        with seeded(seed * 100_003 + i): step().backward()               # dropout, too, follows the seed
+        optimizer.step()
         if (i + 1) % every: continue
         found = best_adaptation(now := finish() if finish else model, valid, loss)
         if found[0] < best[0]: best = (*found, copy.deepcopy(now))
@@ -110,7 +112,7 @@ def fit_maml(model: nn.Module, train: Episodes, valid: Episodes, loss: Callable 
     def step():
         some = train[torch.randint(len(train), (tasks,), generator=order)]
         return loss(adapted_outputs(model, params, some, loss, inner_lr, steps, first_order), some.query_y)
-    return _fit(model, valid, loss, step, model.parameters(), iterations, lr, weight_decay, progress)
+    return _fit(model, valid, loss, step, model.parameters(), iterations, lr, weight_decay, seed, progress)
 
 # %% ../nbs/03a_meta.ipynb #7b1020d8
 def fit_shared(model: FewShotNet, train: Episodes, valid: Episodes, loss: Callable = F.mse_loss,
@@ -130,4 +132,4 @@ def fit_shared(model: FewShotNet, train: Episodes, valid: Episodes, loss: Callab
         if own_heads: model.head.weight.data, model.head.bias.data = heads.data.mean(0)[None, :-1], heads.data.mean(0)[-1:]
         return model
     groups = [{"params": list(model.parameters())}, {"params": [heads], "lr": 10 * lr}]  # a head is seen in few steps: let it move faster
-    return _fit(model, valid, loss, step, groups, iterations, lr, weight_decay, progress, finish)
+    return _fit(model, valid, loss, step, groups, iterations, lr, weight_decay, seed, progress, finish)

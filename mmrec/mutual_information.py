@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 from .crossmodal import info_nce
-from .data import MMRecError
+from .data import MMRecError, seeded
 
 # %% ../nbs/04a_mutual_information.ipynb #f646f3dd
 def correlated_gaussians(n: int,  # pairs
@@ -89,10 +89,10 @@ def estimate_mi(draw: Callable,  # draw(n, generator) -> x [n, dim_x], y [n, dim
     "Train a critic on one bound and return its estimates in nats on pairs that it was not trained on."
     if kind not in MI_BOUNDS: raise MMRecError(f"unknown bound {kind!r}: one of {', '.join(MI_BOUNDS)}")
     if batch < 2: raise MMRecError(f"batch={batch}: a critic needs at least 2 pairs to compare")
-    torch.manual_seed(seed)
     g = torch.Generator().manual_seed(seed)
     x, y = draw(batch, g)
-    critic, (objective, read) = Critic(x.shape[1], y.shape[1], hidden), MI_BOUNDS[kind]
+    with seeded(seed): critic = Critic(x.shape[1], y.shape[1], hidden).to(x.device)
+    objective, read = MI_BOUNDS[kind]
     objective, optimiser = objective(), torch.optim.Adam(critic.parameters(), lr)
     for _ in range(steps):
         optimiser.zero_grad()
