@@ -12,11 +12,12 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from .crossmodal import Named
 from .data import Dataset, Features, MMRecError
 from .encoders import AudioEncoder, ImageEncoder, TextEncoder, read_raw, to_device
 from .finetune import unfreeze
 from .fusion import Fusion, Projector, modality_dropout
-from .multitask import MultiTask, Task, encode_labels, multitask_loss
+from .multitask import MultiTask, Task, as_key, encode_labels, multitask_loss
 from .recommend import row_top_k
 
 # %% ../nbs/08_graph.ipynb #561531ec
@@ -89,9 +90,10 @@ class Network(nn.Module):
         h, present = self.project()
         return self.fuse(h, modality_dropout(present, drop)), h, present
 
-    def to(self, device):
-        self.graph, self.near = (p and tuple(m.to(device) for m in p) for p in (self.graph, self.near))
-        return super().to(device)
+    def _apply(self, fn, recurse=True):  # however it is moved, the graphs go with it
+        super()._apply(fn, recurse)
+        self.graph, self.near = (p and tuple(m.to(self.user.device) for m in p) for p in (self.graph, self.near))
+        return self
 
 # %% ../nbs/08_graph.ipynb #8775e646
 def items_before_graph(self: Network, c: Float[Tensor, "items dim"]) -> tuple[Tensor, Tensor, Tensor]:
@@ -130,30 +132,36 @@ class Live(nn.Module):
             if e.dim != features[m].dim: raise MMRecError(f"finetune: features of {m} have {features[m].dim} numbers, {e.name} gives {e.dim}; encode with the same encoder first")
             e.model = copy.deepcopy(e.model)
             unfreeze(e.model, method)
-        self.models = nn.ModuleDict({m: e.model for m, e in self.encoders.items()})
+        self.models, self.own = Named({m: e.model for m, e in self.encoders.items()}), set()
 
     def encode(self, m: str, rows: Int[np.ndarray, "rows"]) -> Float[Tensor, "rows dim"]:
         e = self.encoders[m]
         return e.embed(to_device(e.collate([e.prepare(x) for x in read_raw(e, self.dataset, rows)]), next(e.model.parameters()).device)).float()
 
-    def put(self, project: Projector, m: str, rows: Int[np.ndarray, "rows"], table: Tensor) -> Tensor:
-        project._buffers[f"_{m}"] = table.index_copy(0, torch.from_numpy(rows).to(table.device), self.encode(m, rows).to(table.device))
-        return project._buffers[f"_{m}"]
+    def table(self, project: Projector, m: str) -> Tensor:
+        "The vectors of a modality, to be written in: a copy is made once, so that the data set keeps its own."
+        t = project.table(m).detach()
+        if m not in self.own: self.own.add(m); t = t.clone()
+        project._buffers[as_key(m)] = t
+        return t
+
+    def put(self, table: Tensor, m: str, rows: Int[np.ndarray, "rows"]) -> None:
+        table.index_copy_(0, torch.from_numpy(rows).to(table.device), self.encode(m, rows).to(table.device))
 
     def some(self, project: Projector, batch: Int[Tensor, "pairs"]) -> None:
         "A few items of the batch encoded with gradient."
         for i, m in enumerate(project.modalities):
             if m not in self.encoders: continue
             rows = batch[project.present[batch, i]].unique()
-            if len(rows): self.put(project, m, rows[torch.randperm(len(rows))[:self.items].to(rows.device)].cpu().numpy(), getattr(project, f"_{m}").detach())
+            if len(rows): self.put(self.table(project, m), m, rows[torch.randperm(len(rows))[:self.items].to(rows.device)].cpu().numpy())
 
     @torch.no_grad()
     def all(self, project: Projector) -> None:
         "Every item encoded with the weights as they are now."
         for i, m in enumerate(project.modalities):
             if m not in self.encoders: continue
-            table, rows = getattr(project, f"_{m}").detach(), np.flatnonzero(project.present[:, i].cpu().numpy())
-            for a in range(0, len(rows), 64): table = self.put(project, m, rows[a:a + 64], table)
+            table, rows = self.table(project, m), np.flatnonzero(project.present[:, i].cpu().numpy())
+            for a in range(0, len(rows), 64): self.put(table, m, rows[a:a + 64])
 
 # %% ../nbs/08_graph.ipynb #0da84acc
 def softmax_loss(u: Float[Tensor, "pairs dim"],  # users, unit length
@@ -177,7 +185,7 @@ def make_tasks(frame: pd.DataFrame, kinds: dict[str, str | dict]) -> tuple[list[
             options.setdefault("classes", tuple(sorted(table[name].dropna().unique())))
         else:
             x = pd.to_numeric(x, errors="coerce").astype(float)
-            table[name] = (x - x.mean())/(x.std() or 1.)
+            table[name] = (x - x.mean())/(x.std() if x.std() > 0 else 1.)    # one number, or all alike: no spread
         try: tasks.append(Task(name, **options))
         except TypeError as e: raise MMRecError(f"task '{name}': {e}; give a kind, or a dict of a Task's arguments") from None
     return tasks, encode_labels(tasks, table)
@@ -199,6 +207,12 @@ class SideTasks(nn.Module):
         self.heads = nn.ModuleDict({side: architectures()[architecture](dim, tasks, dim) for side, (tasks, _) in made.items()})
         self.targets = {side: targets for side, (_, targets) in made.items()}
 
+    def _apply(self, fn, recurse=True):  # the labels go where the heads go, once
+        super()._apply(fn, recurse)
+        device = next(self.parameters()).device
+        self.targets = {side: {t: y.to(device) for t, y in of.items()} for side, of in self.targets.items()}
+        return self
+
     @property
     def tasks(self) -> list[Task]: return [t for m in self.heads.values() for t in m.tasks]
     def shared(self) -> list[nn.Parameter]: return [p for m in self.heads.values() for p in m.shared()]
@@ -206,4 +220,4 @@ class SideTasks(nn.Module):
     def losses(self, side: str, x: Float[Tensor, "rows dim"], rows: Int[Tensor, "rows"]) -> dict[str, Float[Tensor, ""]]:
         if side not in self.heads: return {}
         m = self.heads[side]
-        return multitask_loss(m.tasks, m(x), {t: y.to(x.device)[rows] for t, y in self.targets[side].items()})[1]
+        return multitask_loss(m.tasks, m(x), {t: y[rows] for t, y in self.targets[side].items()})[1]
