@@ -311,7 +311,7 @@ def modality_shares(fuse: nn.Module, h: Float[Tensor, "modalities dim"], present
         mask = torch.zeros(len(keep), len(h), dtype=torch.bool, device=h.device)
         mask[:, has] = keep.to(h.device)
         return torch.cat([fuse(h.expand(len(m), *h.shape), m) for m in mask.split(4096)])
-    if (n := len(has)) <= exact:
+    if (n := len(has)) <= max(exact, 1):
         subset = (torch.arange(2**n)[:, None] >> torch.arange(n)) % 2 > 0
         f = fused(subset)
         weight = torch.tensor([math.factorial(s)*math.factorial(n - s - 1)/math.factorial(n) for s in range(n)])
