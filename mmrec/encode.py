@@ -24,7 +24,7 @@ from .data import Dataset, Features, MMRecError, cache_dir, write_atomic
 from .encoders import (AudioEncoder, Encoder, ImageEncoder, JointEncoder, TextEncoder, VideoEncoder, default_encoders,
                             joint_encoders, read_raw)
 from .pretrained import PACKAGED, packaged
-from .preprocess import report_missing
+from .preprocess import MediaError, report_missing
 
 _all_ = ["AudioEncoder", "Encoder", "ImageEncoder", "JointEncoder", "TextEncoder", "VideoEncoder", "default_encoders", "joint_encoders",
          "PACKAGED", "packaged"]  # of one import with what is made here
@@ -143,7 +143,8 @@ def encode_modality(dataset: Dataset, encoder, cache: FeatureCache | None, stric
     if old: cache.read(old, out.place)
     bad = {keys[i]: m for i, m in failed.items() if keys[i]}  # copies of a broken file are broken too
     report_missing(dataset, column, {rows[i]: failed.get(i) or bad[k] for i, k in enumerate(keys) if i in failed or k in bad}, strict)
-    if out.values is None: raise MMRecError(f"no item of {dataset.name} has a readable {column}")
+    if out.values is None:
+        raise MediaError(f"no item of {dataset.name} has a readable {column} ({next(iter(failed.values()), 'there is none')})")
     return Features(out.values, out.present, {"encoder": getattr(encoder, "name", type(encoder).__name__), "revision": getattr(encoder, "revision", ""),
                     "preprocessing": json.dumps(getattr(encoder, "preprocessing", {})), "fingerprint": encoder.fingerprint,
                     "content": hashlib.blake2b(b"".join(keys), digest_size=6).hexdigest()})
