@@ -5,7 +5,7 @@ __all__ = ['LOSSES', 'NO_ORDER', 'NOT_LATER', 'DOLLAR', 'CARDS', 'read', 'comes_
            'item_cards', 'answer', 'sure', 'with_intervals', 'Blend', 'best_blend', 'made']
 
 # %% ../nbs/10a_evidence.ipynb #38628c1a
-import base64, html, io, re, sys
+import base64, html, inspect, io, re, sys
 
 import numpy as np, pandas as pd, soundfile, torch
 from jaxtyping import Float
@@ -25,7 +25,8 @@ def read(data: str, encoder: str = "",  # text encoder by name or folder; "": th
     import matplotlib.pyplot as plt
     plt.rcParams["text.parse_math"] = False  # a folder's name or a title may hold dollar signs
     if isinstance(text := options.get("text"), str): options["text"] = [c.strip() for c in text.split(",") if c.strip()]
-    ds, left_out = load(data, **{k: v for k, v in options.items() if v or v is False}), []
+    usual = {k: p.default for k, p in inspect.signature(load).parameters.items()}
+    ds, left_out = load(data, **{k: v for k, v in options.items() if v and v != usual.get(k)}), []
     for e in default_encoders(ds) if ds.modalities else []:
         if encoder and e.modality == "text": e = TextEncoder(encoder)
         try: ds = encode_items(ds, [e])
