@@ -18,7 +18,7 @@ setup(
                  "Framework :: Jupyter"] + [f"Programming Language :: Python :: 3.{m}" for m in (11, 12, 13)],
     python_requires=f">={cfg['min_python']}",
     packages=["mmrec", "mmrec.nbs"], package_dir={"mmrec.nbs": "nbs"},
-    package_data={"mmrec.nbs": ["*.ipynb", "reports/*.ipynb", "benchmarks/*.ipynb"]},
+    package_data={"mmrec.nbs": ["*.ipynb", "reports/*.ipynb", "benchmarks/*.ipynb", "benchmarks/*.json"]},
     install_requires=cfg["requirements"].split(), extras_require=extras,
     entry_points={"console_scripts": ["mmrec=mmrec.report:main"]},
     zip_safe=False,

@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['START', 'MIME', 'canonical', 'statements', 'digest', 'root_name', 'binds', 'imports', 'Module', 'Package', 'follow',
-           'mentioned', 'reach', 'made_from', 'made_here', 'page_cells', 'run_seconds', 'stale']
+           'mentioned', 'reach', 'made_from', 'made_here', 'page_cells', 'run_seconds', 'stale', 'changes']
 
 # %% ../nbs/00b_provenance.ipynb #b0010005
 import ast, hashlib, importlib.util, json, time
@@ -210,8 +210,11 @@ def run_seconds(notebook: Path) -> int:
     return (page_cells(json.loads(Path(notebook).read_text("utf-8")))[1] or {}).get("seconds", 0)
 
 def stale(notebook: Path, package: Package) -> list[str]:
-    "What has changed since a committed page was run: modules, 'page' for its own cells; empty if nothing."
-    cells, then = page_cells(json.loads(Path(notebook).read_text("utf-8")))
+    "What has changed since a committed page was run; see `changes`."
+    return changes(*page_cells(json.loads(Path(notebook).read_text("utf-8"))), package)
+
+def changes(cells: list[str], then: dict | None, package: Package) -> list[str]:  # then: what a record holds
+    "What of the code that cells reach is not as it was: modules, 'page' for the cells; empty if nothing."
     if not then: return ["never run with a record of its code"]
     now = package.made_from(cells)
     changed = [m for m in sorted(now["code"].keys() | then["code"]) if now["code"].get(m) != then["code"].get(m)]
