@@ -79,7 +79,8 @@ class Record:
     MIME = MIME
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        table, made = pd.Series(self.values, dtype=object).to_frame("value"), self.made_from
+        flat = {k: v for k, v in self.values.items() if not isinstance(v, (dict, list))}  # the rest is for programs
+        table, made = pd.Series(flat, dtype=object).to_frame("value"), self.made_from
         line = f"made from code {digest([json.dumps(made, sort_keys=True)])}" if made else ""
         line = ", ".join([line, *made.get("data", [])[:3]])  # the file holds all of them
         return {"text/plain": f"{table.to_string()}\n{line}", "text/html": f"{table.to_html()}<small>{line}</small>",

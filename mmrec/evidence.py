@@ -17,7 +17,7 @@ from .fusion import score_fusion
 from .preprocess import MediaError, read_audio, read_frames, read_image
 
 # %% ../nbs/10a_evidence.ipynb #a1000002
-LOSSES = ("missing", "dropped", "unknown", "no time")  # kinds of notes that belong on the first screen
+LOSSES = ("missing", "dropped", "repeats", "unknown")  # kinds of notes that belong on the first screen
 
 def read(data: str, encoder: str = "",  # text encoder by name or folder; "": the packaged one
          **options) -> tuple[Dataset, list[str]]:  # options of `load`; empty ones count as not given
