@@ -13,8 +13,10 @@ __all__ = ['PRODUCT', 'SHOP', 'MUSIC', 'TOPIC', 'CLIPS', 'POSTS', 'TEMPLATES', '
 import json, re, shutil, tempfile
 from functools import lru_cache
 from pathlib import Path
-import numpy as np, pandas as pd, soundfile
+import numpy as np, pandas as pd
 from PIL import Image, ImageDraw
+
+from . import need
 
 # %% ../nbs/00_catalogue.ipynb #7e2f28ee
 def vocabulary(table: str  # lines `trait.value: phrase | phrase`
@@ -461,7 +463,7 @@ def write_media(folder: Path, kind: str, world: dict, items: pd.DataFrame, seed:
             if world["missing"][m][i]: continue
             t = {n: v[world["traits"][m, n][i]] for n, v in WORLDS[kind][m].items()}
             key = [seed, KINDS.index(kind), 6 + part, i]
-            if m == "audio": soundfile.write(folder / name, sound(t, key), RATE, subtype="PCM_16")
+            if m == "audio": need("soundfile").write(folder / name, sound(t, key), RATE, subtype="PCM_16")
             elif m == "image": picture(t, key).save(folder / name)
             else:
                 first, *others = [picture(t, key, phase=p / 6).quantize(32) for p in range(6)]

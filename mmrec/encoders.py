@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from . import need
 from .data import Dataset, MMRecError, best_device
 from .preprocess import MediaError, clean_text, image_transform, log_mel, read_audio, read_frames, read_image, resample
 from .pretrained import PACKAGED, MusiCNN, load_lite0, load_musicnn, locate
@@ -158,11 +159,9 @@ def _load_vision(name: str, pretrained: bool) -> nn.Module:
     try:
         if name == "efficientnet-lite0": return load_lite0(pretrained)
         if library == "timm":
-            import timm
-            return timm.create_model(short, pretrained=pretrained, num_classes=0)
+            return need("timm").create_model(short, pretrained=pretrained, num_classes=0)
         if library == "torchvision":
-            import torchvision
-            model = torchvision.models.get_model(short, weights="DEFAULT" if pretrained else None)
+            model = need("torchvision.models").get_model(short, weights="DEFAULT" if pretrained else None)
             setattr(model, list(dict(model.named_children()))[-1], nn.Identity())  # the last layer names classes
             return model
     except MMRecError: raise

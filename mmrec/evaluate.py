@@ -9,7 +9,7 @@ import warnings
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-import matplotlib.pyplot as plt, numpy as np, pandas as pd, scipy.sparse as sp, torch
+import numpy as np, pandas as pd, scipy.sparse as sp, torch
 from jaxtyping import Float, Int
 
 from .data import Dataset, MMRecError, rows_of, whole
@@ -332,6 +332,7 @@ def forest_plot(table: pd.DataFrame, metric: str | None = None):
     "Left the means with their intervals, right the paired gains over the first model; what crosses the line is not told apart."
     metric, y = metric or table.columns[0][0], -np.arange(len(table))
     t = table[metric]
+    import matplotlib.pyplot as plt
     fig, axes = plt.subplots(1, 2, figsize=(8.5, .8 + .38*len(t)), sharey=True)
     for ax, mid, low, high in ((axes[0], "mean", "low", "high"), (axes[1], "gain", "gain low", "gain high")):
         ax.errorbar(t[mid], y, xerr=[t[mid] - t[low], t[high] - t[mid]], fmt="o", color="black", capsize=3, ms=4)

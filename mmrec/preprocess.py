@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
+from typing import Callable
 
-import numpy as np, soundfile, stopwordsiso, torch, torchaudio
+import numpy as np, stopwordsiso, torch
 from jaxtyping import Float
 from PIL import Image, ImageOps
 from py3langid import rank
 from torch import Tensor
-from torchvision.transforms import v2
 
+from . import need  # torchvision, torchaudio and soundfile wait for a picture or a sound
 from .data import Dataset, MMRecError
 
 # %% ../nbs/01_preprocess.ipynb #24b9400e
@@ -260,8 +261,9 @@ def image_transform(
     augment: bool = False,  # random crop, flip and colour, for training only
     mean=(0.5, 0.5, 0.5),  # what is subtracted per channel ...
     std=(0.5, 0.5, 0.5),  # ... and divided by, both on the scale 0 to 1
-) -> v2.Compose:
+) -> Callable[[Image.Image], Tensor]:
     "Picture to `Float[Tensor, '3 size size']`, repeatable unless `augment`."
+    v2 = need("torchvision.transforms.v2")
     bicubic = v2.InterpolationMode.BICUBIC
     if augment: first = [v2.RandomResizedCrop(size, scale=(0.5, 1.0), interpolation=bicubic), v2.RandomHorizontalFlip(),
                          v2.ColorJitter(0.2, 0.2, 0.2, 0.02), v2.PILToTensor()]
@@ -277,6 +279,7 @@ SOUNDS = {"WAV": "wav", "FLAC": "flac", "Ogg": "ogg", "MP3": "mp3", "AIFF": "aif
 
 def _samples(path, known: str, max_seconds: float | None, limits: Limits):
     "Channels x samples and their rate: by soundfile where it can, else by PyAV."
+    soundfile = need("soundfile")
     if known not in ("aac", "amr", *CONTAINERS.values()):
         try:
             with soundfile.SoundFile(str(path)) as f:
@@ -331,13 +334,13 @@ def resample(
     if source == rate: return x
     ratio = Fraction(source, rate)
     ratio = ratio.limit_denominator(max(1, int(640 * min(1, 3 / ratio))))  # 44,101 Hz would need a filter of gigabytes
-    return torchaudio.functional.resample(x, ratio.numerator, ratio.denominator)
+    return need("torchaudio.functional").resample(x, ratio.numerator, ratio.denominator)
 
 # %% ../nbs/01_preprocess.ipynb #31b016d3
 @lru_cache
-def _mel(rate: int, n_fft: int, hop: int, n_mels: int) -> torchaudio.transforms.MelSpectrogram:
-    return torchaudio.transforms.MelSpectrogram(rate, n_fft, hop_length=hop, n_mels=n_mels, power=2.0, norm="slaney",
-                                                mel_scale="slaney", pad_mode="reflect")
+def _mel(rate: int, n_fft: int, hop: int, n_mels: int) -> torch.nn.Module:
+    scale = dict(norm="slaney", mel_scale="slaney", pad_mode="reflect")
+    return need("torchaudio.transforms").MelSpectrogram(rate, n_fft, hop_length=hop, n_mels=n_mels, power=2.0, **scale)
 
 def log_mel(
     wave: Float[Tensor, "samples"],  # one channel
@@ -351,9 +354,9 @@ def log_mel(
     return torch.log10(1 + compression * _mel(rate, n_fft, hop, n_mels)(wave)).T
 
 @lru_cache
-def _mfcc(rate: int, n: int, n_fft: int, hop: int, n_mels: int) -> torchaudio.transforms.MFCC:
-    return torchaudio.transforms.MFCC(rate, n, melkwargs=dict(n_fft=n_fft, hop_length=hop, n_mels=n_mels, norm="slaney",
-                                                              mel_scale="slaney", pad_mode="reflect"))
+def _mfcc(rate: int, n: int, n_fft: int, hop: int, n_mels: int) -> torch.nn.Module:
+    scale = dict(norm="slaney", mel_scale="slaney", pad_mode="reflect")
+    return need("torchaudio.transforms").MFCC(rate, n, melkwargs=dict(n_fft=n_fft, hop_length=hop, n_mels=n_mels, **scale))
 
 def mfcc(wave: Float[Tensor, "samples"], rate: int = 16_000, n: int = 20, n_fft: int = 1024, hop: int = 512,
          n_mels: int = 64) -> Float[Tensor, "frames coefficients"]:

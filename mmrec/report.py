@@ -13,14 +13,10 @@ from datetime import datetime
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import nbformat, numpy as np, pandas as pd, papermill
-from PIL import Image
-from nbclient.exceptions import DeadKernelError
-from nbconvert import HTMLExporter
-from traitlets.config import Config
-
-from .data import MMRecError, Record, record, write_atomic
+from . import MMRecError  # everything else waits until a report runs: a command line answers at once
+if TYPE_CHECKING: import pandas as pd
 
 # %% ../nbs/10_report.ipynb #08cac2d6
 def notebooks() -> dict[str, Path]:
@@ -61,15 +57,27 @@ class Parameter:
             raise MMRecError(f"parameter '{self.name}': {text!r} is not of type {kind.__name__}; the default is {self.default!r}{several}")
         return value
 
-def _cells(notebook) -> list:
-    "The cells of a notebook; one clear line if it is none."
-    try: return nbformat.read(notebook, 4).cells
+def _read(notebook) -> dict:
+    "A notebook as the JSON it is, each source one string; one clear line if it is none."
+    try:
+        nb = json.loads(Path(notebook).read_text(encoding="utf-8"))
+        if nb["nbformat"] != 4:
+            import nbformat
+            nb = nbformat.read(notebook, 4)  # of an older format: translated
+        cells = [{"metadata": {}, **c, "source": "".join(c["source"])} for c in nb["cells"]]
+        return {"metadata": {}, **nb, "cells": cells}
     except Exception as e: raise MMRecError(f"{Path(notebook).name}: not a notebook ({' '.join(str(e).split())[:80]}); save it again from Jupyter") from None
+
+def _cells(notebook) -> list[dict]:
+    return _read(notebook)["cells"]
+
+def _head(notebook) -> str:
+    "The first words of a notebook."
+    return next((c["source"] for c in _cells(notebook) if c["cell_type"] == "markdown"), "")
 
 def parameters(notebook) -> dict[str, Parameter]:  # path of a notebook
     "The parameters of a notebook, in the order of its cell."
-    cells = _cells(notebook)
-    source = next((c.source for c in cells if "parameters" in c.metadata.get("tags", [])), "")
+    source = next((c["source"] for c in _cells(notebook) if "parameters" in c["metadata"].get("tags", [])), "")
     found = {}
     for line in source.splitlines():
         if not (m := re.match(r"(\w+)\s*(?::[^=]+)?=\s*(.+?)(?:\s+#\s*(.*))?$", line)): continue
@@ -91,9 +99,10 @@ def check_parameters(notebook, given: dict) -> dict:  # {"epochs": "3"} or {"epo
     return {name: list(v) if isinstance(v, tuple) else v for name, v in typed.items()}  # papermill would write a tuple as text
 
 # %% ../nbs/10_report.ipynb #c11214fe
-def killed_in(notebook) -> papermill.PapermillExecutionError:  # as far as it was saved
+def killed_in(notebook) -> Exception:  # as far as it was saved
     "What to say when the kernel was killed in the middle of a cell."
-    at = next((i for i, c in enumerate(_cells(notebook)) if c.metadata.get("papermill", {}).get("status") == "running"), 0)
+    import papermill
+    at = next((i for i, c in enumerate(_cells(notebook)) if c["metadata"].get("papermill", {}).get("status") == "running"), 0)
     return papermill.PapermillExecutionError(at, 0, "", "Killed", "the process was killed, most often because memory ran out; the same command with the same --out goes on from the last checkpoint", [])
 
 class ReportFailed(RuntimeError):
@@ -104,6 +113,8 @@ class ReportFailed(RuntimeError):
 
 def execute(notebook, out: Path, given: dict, progress: bool = True) -> None:
     "Execute `notebook` with checked parameters into `out`; raises papermill's error with the partial notebook saved."
+    import papermill
+    from traitlets.config import Config
     os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # this environment's kernel, not one registered elsewhere
     os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")  # plain progress bars are wanted, no widget
     local = Config({"KernelManager": {"transport": "ipc"}} if os.name == "posix" else {})  # no port that two runs could both take
@@ -120,13 +131,16 @@ def run_report(name: str,  # as `mmrec list` prints it, or the path of a noteboo
                code: bool = False,  # show the code cells
                progress: bool = True, page: bool = True) -> Path:  # page=False: the executed notebook only
     "Run a notebook with parameters and write it as one HTML page that needs no network; returns the page."
+    from nbclient.exceptions import DeadKernelError
+    from papermill import PapermillExecutionError
+    from mmrec.data import write_atomic
     notebook, start = find_notebook(name), time.perf_counter()
     given = check_parameters(notebook, given or {})  # before anything is written
     folder, failed = new_folder(out or f"mmrec-runs/{notebook.stem}-{datetime.now():%Y%m%d-%H%M%S}"), None
     done = folder/"report.ipynb"
     with tempfile_in(folder) as tmp, logs_of(folder, notebook, given) as place:
         try: execute(notebook, tmp, given, progress)
-        except (papermill.PapermillExecutionError, DeadKernelError) as e:
+        except (PapermillExecutionError, DeadKernelError) as e:
             failed = killed_in(tmp) if isinstance(e, DeadKernelError) else e
             if done.exists(): done = folder/"failed.ipynb"  # the good report that is there stays
         os.replace(tmp, done)
@@ -160,6 +174,7 @@ def tempfile_in(folder: Path):
 
 def read_record(notebook) -> dict:
     "Everything that an executed notebook gave to `record`."
+    from mmrec.data import Record
     found = {}
     for cell in _cells(notebook):
         for out in cell.get("outputs", []): found |= out.get("data", {}).get(Record.MIME, {})
@@ -237,6 +252,8 @@ BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)\n*", re.I)  # a pi
 
 def _figure(png: str, heading: str) -> str:  # base64
     "An <img>; class `plot` if it is mostly white, so that a dark page may turn it round."
+    import numpy as np
+    from PIL import Image
     with Image.open(io.BytesIO(base64.b64decode(png))) as im: small = np.asarray(im.convert("RGB").resize((64, 64)))
     kind = "plot" if (small.min(-1) > 235).mean() > .5 else "photo"
     return f'<img class={kind} alt="figure: {html.escape(heading)}" src="data:image/png;base64,{png.strip()}">'
@@ -251,6 +268,9 @@ def embed_figures(nb) -> None:
 
 def to_html(notebook, code: bool = False, facts: dict | None = None, error=None) -> str:  # error: the papermill error, if one stopped it
     "An executed notebook as one page with no reference to the network."
+    import nbformat
+    from nbconvert import HTMLExporter
+    from mmrec.data import Record
     nb = nbformat.read(notebook, 4)
     nb.cells = [c for c in nb.cells if not {"injected-parameters", "papermill-error-cell-tag"} & set(c.metadata.get("tags", []))]
     for c in nb.cells:
@@ -281,11 +301,12 @@ def _page(title: str, body: str, facts: dict | None, code: bool) -> str:
 # %% ../nbs/10_report.ipynb #5f57ebc6
 def run_parameters(notebook) -> dict:  # an executed report
     "The parameters that a run had, defaults included."
-    given = nbformat.read(notebook, 4).metadata.get("papermill", {}).get("parameters", {})
+    given = _read(notebook)["metadata"].get("papermill", {}).get("parameters", {})
     return {k: p.default for k, p in parameters(notebook).items()} | given
 
-def compare_runs(folders) -> pd.DataFrame:  # folders that run_report wrote
+def compare_runs(folders) -> "pd.DataFrame":  # folders that run_report wrote
     "A column per run: first the parameters that differ, then the results."
+    import pandas as pd
     settings, results = {}, {}
     for f in map(Path, folders):
         if not (f/"report.ipynb").is_file(): raise MMRecError(f"{f}: no report.ipynb there; give folders that 'mmrec report' wrote")
@@ -307,8 +328,9 @@ def grid_values(notebook, wanted: dict[str, str]) -> list[dict]:  # {"seed": "0,
         if "" in values: raise MMRecError(f"--grid {k}={wanted[k]}: a value is empty; write --grid {k}=A,B")
     return [check_parameters(notebook, dict(zip(axes, combination))) for combination in product(*axes.values())]
 
-def run_grid(name: str, given: dict, grid: dict[str, str], out=None, code: bool = False, progress: bool = True) -> tuple[Path, pd.DataFrame, dict]:
+def run_grid(name: str, given: dict, grid: dict[str, str], out=None, code: bool = False, progress: bool = True) -> "tuple[Path, pd.DataFrame, dict]":
     "Run a report for every combination; the page that compares them, its table, and what failed with its error."
+    import pandas as pd
     notebook = find_notebook(name)
     if twice := set(given) & set(grid): raise MMRecError(f"parameter '{twice.pop()}' stands in -p and in --grid; give it once")
     check_parameters(notebook, given)
@@ -323,8 +345,9 @@ def run_grid(name: str, given: dict, grid: dict[str, str], out=None, code: bool 
     return compare_page(folder/"compare.html", good, table, failed), table, failed
 
 # %% ../nbs/10_report.ipynb #9a1a03ef
-def compare_page(page: Path, folders, table: pd.DataFrame, failed: dict | None = None) -> Path:
+def compare_page(page: Path, folders, table: "pd.DataFrame", failed: dict | None = None) -> Path:
     "Write the table of `compare_runs` as a page that links to each report."
+    from mmrec.data import write_atomic
     links = "".join(f'<li><a href="{html.escape(os.path.relpath(Path(f)/"report.html", page.parent))}">{html.escape(Path(f).name)}</a>' for f in folders)
     lost = "".join(f"<p class=failed>{html.escape(k)}: {html.escape(str(e))}</p>" for k, e in (failed or {}).items())
     body = f"<h1>{len(folders)} runs side by side</h1>{lost}<div style=overflow-x:auto>{table.to_html()}</div><h2>The reports</h2><ul>{links}</ul>"
@@ -344,8 +367,7 @@ def _pairs(tokens) -> dict[str, str]:
 
 def _describe(notebook: Path) -> str:
     "Title and parameters of a notebook, for `--help`."
-    cells = _cells(notebook)
-    head = next((c.source for c in cells if c.cell_type == "markdown"), "").split("\n\n")
+    head = _head(notebook).split("\n\n")
     lines = [f"  -p {f'{p.name}={p.default}':<26} {p.help}" for p in parameters(notebook).values()]
     return "\n".join([head[0].lstrip("# "), *head[1:2], "", "parameters (with defaults):", *lines])
 
@@ -402,7 +424,7 @@ def _compare(a) -> int:
 def _list() -> int:
     "Names and titles, one line each."
     for name, file in notebooks().items():
-        head = next((c.source for c in nbformat.read(file, 4).cells if c.cell_type == "markdown"), "").splitlines()
+        head = _head(file).splitlines()
         print(f"{name:<26} {head[0].lstrip('# ') if head else ''}")
     return 0
 
