@@ -53,7 +53,10 @@ def rows_of(x, n: int, what: str) -> np.ndarray:
 def cache_dir() -> Path:
     "Where mmrec keeps weights, features and the demo: `$MMREC_CACHE`, else the user's cache folder."
     folder = Path(os.environ.get("MMREC_CACHE") or platformdirs.user_cache_dir("mmrec")).expanduser()
-    folder.mkdir(parents=True, exist_ok=True)
+    try: folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise MMRecError(f"the cache {folder} cannot be made ({e.strerror}); "
+                         f"set MMREC_CACHE to a folder of yours, `mmrec doctor` checks it") from None
     return folder
 
 def best_device():

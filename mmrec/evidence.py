@@ -7,9 +7,10 @@ __all__ = ['LOSSES', 'NO_ORDER', 'NOT_LATER', 'DOLLAR', 'CARDS', 'read', 'comes_
 # %% ../nbs/10a_evidence.ipynb #38628c1a
 import base64, html, inspect, io, re, sys
 
-import numpy as np, pandas as pd, soundfile, torch
+import numpy as np, pandas as pd, torch
 from jaxtyping import Float
 
+from . import need
 from .data import Dataset, MMRecError, load, record, what_was_read
 from .encode import TextEncoder, default_encoders, encode_items
 from .evaluate import on_validation, verdict
@@ -88,7 +89,7 @@ def _player(dataset: Dataset, row: int, seconds: float) -> str:
     if not dataset.has("audio")[row]: return ""
     try: wave = read_audio(dataset.path(row, "audio"), 16_000, seconds).numpy()
     except MMRecError: return ""
-    buffer = io.BytesIO(); soundfile.write(buffer, wave, 16_000, format="MP3", compression_level=.95)
+    buffer = io.BytesIO(); need("soundfile").write(buffer, wave, 16_000, format="MP3", compression_level=.95)
     return f'<audio controls preload=none src="{_uri("audio/mpeg", buffer.getvalue())}"></audio>'
 
 # %% ../nbs/10a_evidence.ipynb #e95509dc
