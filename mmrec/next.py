@@ -18,9 +18,10 @@ from .recommend import Recommender
 class Beside(Sequential):
     "Up to three more recommenders beside a first one; weights by validation, unless given."
     def __init__(self, first=None, second=None, third=None, fourth=None, weights=None,
-                 metric="ndcg@10", most=2000, rounds=2):
+                 metric="ndcg@10", ahead=1, most=2000, rounds=2):
         self.first, self.second, self.third, self.fourth = first, second, third, fourth
-        self.weights, self.metric, self.most, self.rounds = weights, metric, most, rounds
+        self.weights, self.metric, self.ahead = weights, metric, ahead
+        self.most, self.rounds = most, rounds
 
     def _learn(self, dataset, h):
         given = [m for m in (self.first, self.second, self.third, self.fourth) if m is not None]
@@ -39,7 +40,7 @@ class Beside(Sequential):
         kept, k = [Kept(v) for v in voices], int(self.metric.split("@")[1])
         most = max(200, min(self.most, 2**28//dataset.n_items//len(voices)))
         def value(weights):
-            found = evaluate_next(Sum(kept, weights), dataset, k, "valid", most=most)
+            found = evaluate_next(Sum(kept, weights), dataset, k, "valid", self.ahead, most=most)
             return float(found.mean[self.metric])
         self.weights_, self.tried_ = [1.] + [0.]*(len(voices) - 1), []
         for _ in range(self.rounds):

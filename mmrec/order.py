@@ -128,20 +128,29 @@ def order_summary(dataset: Dataset) -> pd.DataFrame:
     return pd.Series(rows, name=dataset.name).to_frame()
 
 # %% ../nbs/08c_order.ipynb #451d295c
-def moments(dataset: Dataset, split: str = "test", ahead: int = 1) -> tuple[Histories, Histories]:
+def moments(dataset: Dataset, split: str = "test",
+            ahead: int | None = 1) -> tuple[Histories, Histories]:
     "Prefix of every choice in `split` that has one; and that choice with `ahead` - 1 later ones."
     if split not in ("valid", "test"):
         raise MMRecError(f"moments: split '{split}' is not known; use 'valid' or 'test'")
-    if ahead < 1: raise MMRecError(f"moments: ahead={ahead}; at least the next choice is wanted")
-    h = histories(dataset, ("train", "valid", "test")[:SPLITS[split] + 1])
-    row, at = h.places()
-    now = (h.side["split"] == SPLITS[split])[at] & (at > h.start[row])
-    row, at = row[now], at[now]
-    if not len(at):
+    if ahead is not None and ahead < 1:
+        raise MMRecError(f"moments: ahead={ahead}; at least the next choice is wanted")
+    before = ("train", "valid")[:SPLITS[split]]
+    if ahead is None:  # one moment a person: where the split begins; all of it is the answer
+        prefix, then = histories(dataset, before), histories(dataset, (split,))
+        row = np.flatnonzero((prefix.lengths > 0) & (then.lengths > 0))
+        prefix, then = prefix[row], then[row]
+    else:
+        h = histories(dataset, (*before, split))
+        row, at = h.places()
+        now = (h.side["split"] == SPLITS[split])[at] & (at > h.start[row])
+        row, at = row[now], at[now]
+        then = replace(h, start=at, stop=np.minimum(h.stop[row], at + ahead), owner=row)
+        prefix = replace(h, start=h.start[row], stop=at, owner=row)
+    if not len(row):
         raise MMRecError(f"'{dataset.name}' has no {split} choice with an earlier one before it; "
                          "load it with another split=")
-    then = replace(h, start=at, stop=np.minimum(h.stop[row], at + ahead), owner=row)
-    return replace(h, start=h.start[row], stop=at, owner=row), then
+    return prefix, then
 
 def sessions(h: Histories, gap: float) -> Histories:
     "Each history cut wherever more than `gap` (unit of the data) lies between two choices."
@@ -295,16 +304,17 @@ class SequenceKNN(Sequential):
 # %% ../nbs/08c_order.ipynb #cebd8940
 class Fading(Sequential):
     "A model of chapter 07 that reads faded histories; `recency=None` is chosen on validation."
-    def __init__(self, model=None, recency=None, metric="ndcg@10"):
-        self.model, self.recency, self.metric = model, recency, metric  # model None: ItemKNN()
+    def __init__(self, model=None, recency=None, metric="ndcg@10", ahead=1):
+        self.model, self.recency = model, recency  # model None: ItemKNN()
+        self.metric, self.ahead = metric, ahead  # what validation chooses by
 
     def _learn(self, dataset, h):
         self.model_ = clone(self.model if self.model is not None else ItemKNN()).fit(dataset)
         self.recency_, self.tried_ = self.recency, {}
         if self.recency is None and dataset.valid.nnz:
             for self.recency_ in (.5, 1., 2., 4., 8., 16., 64., 1e6):
-                found = evaluate_next(self, dataset, int(self.metric.split("@")[1]),
-                                      "valid", most=2000)
+                k = int(self.metric.split("@")[1])
+                found = evaluate_next(self, dataset, k, "valid", self.ahead, most=2000)
                 self.tried_[str(self.recency_)] = found.mean[self.metric]
             self.recency_ = float(max(self.tried_, key=self.tried_.get))
 
@@ -318,7 +328,7 @@ def evaluate_next(
     dataset: Dataset,
     k=(10, 20),
     split: str = "test",
-    ahead: int = 1,  # how many of the next choices are answers
+    ahead: int | None = 1,  # how many of the next choices are answers; None: all of the split
     exclude: str = "earlier",  # do not rank what the person had chosen; "none": repeats count
     candidates: Bool[np.ndarray, "items"] | None = None,  # mask: rank among these only
     most: int | None = None,  # at most so many moments, drawn at random
