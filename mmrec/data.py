@@ -648,6 +648,7 @@ def plot_long_tail(dataset: Dataset, ax=None):
     n = np.sort(np.asarray(dataset.train.sum(0)).ravel())[::-1]
     top = n[:max(1, len(n)//10)].sum()/max(1, n.sum())
     ax.fill_between(np.arange(len(n)), n, color=".6", step="mid")
-    ax.set(xlabel="item (most popular first)", ylabel="training interactions", xlim=(0, len(n)),
-           title=f"{dataset.name}: a tenth of the items holds {top:.0%} of the interactions, {(n == 0).sum()} items have none")
+    ax.set(xlabel="item (most popular first)", ylabel="training interactions", xlim=(0, len(n)))
+    ax.set_title(f"{dataset.name}: a tenth of the items holds {top:.0%} of the interactions, {(n == 0).sum()} items have none",
+                 parse_math=False)  # a folder may be called $x_$
     return ax

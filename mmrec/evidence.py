@@ -5,7 +5,7 @@ __all__ = ['LOSSES', 'NO_ORDER', 'NOT_LATER', 'DOLLAR', 'CARDS', 'read', 'comes_
            'item_cards', 'answer', 'sure', 'with_intervals', 'Blend', 'best_blend', 'made']
 
 # %% ../nbs/10a_evidence.ipynb #38628c1a
-import base64, html, inspect, io, re, sys
+import base64, html, io, re, sys
 
 import numpy as np, pandas as pd, torch
 from jaxtyping import Float
@@ -16,6 +16,7 @@ from .encode import TextEncoder, default_encoders, encode_items
 from .evaluate import on_validation, verdict
 from .fusion import score_fusion
 from .preprocess import MediaError, read_audio, read_frames, read_image
+from .report import reading
 
 # %% ../nbs/10a_evidence.ipynb #a1000002
 LOSSES = ("missing", "dropped", "repeats", "unknown")  # kinds of notes that belong on the first screen
@@ -25,9 +26,7 @@ def read(data: str, encoder: str = "",  # text encoder by name or folder; "": th
     "Read and encode what a report is about; with it what had to be left out, each with its reason."
     import matplotlib.pyplot as plt
     plt.rcParams["text.parse_math"] = False  # a folder's name or a title may hold dollar signs
-    if isinstance(text := options.get("text"), str): options["text"] = [c.strip() for c in text.split(",") if c.strip()]
-    usual = {k: p.default for k, p in inspect.signature(load).parameters.items()}
-    ds, left_out = load(data, **{k: v for k, v in options.items() if v and v != usual.get(k)}), []
+    ds, left_out = load(data, **reading(options)), []
     for e in default_encoders(ds) if ds.modalities else []:
         if encoder and e.modality == "text": e = TextEncoder(encoder)
         try: ds = encode_items(ds, [e])
