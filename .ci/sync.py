@@ -76,7 +76,8 @@ def readme() -> None:
     write_index()
     nb = nbformat.read(root/"nbs"/"index.ipynb", 4)
     nb.metadata["language_info"] = {"name": "python"}  # what the code fences are marked with
-    nb.cells = [c for c in nb.cells if "google.colab" not in c.source or c.cell_type == "markdown"]  # the install cell is Colab's
+    aside = ("google.colab", "record(")  # Colab's install cell, and what is for programs
+    nb.cells = [c for c in nb.cells if c.cell_type == "markdown" or not any(word in c.source for word in aside)]
     text, _ = MarkdownExporter().from_notebook_node(nb)
     text = re.sub(r"<style scoped>.*?</style>\n?", "", text, flags=re.S)
     text = re.sub(r"\[!\[Open in Colab\].*\n", "", text)

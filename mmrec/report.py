@@ -319,7 +319,7 @@ blockquote{margin:1em 0;padding:.6em 1.1em;background:var(--soft);border-left:4p
 table{border:0;border-collapse:collapse;margin:.8em 0;font-variant-numeric:tabular-nums;font-size:.92em}th,td{border:0;border-bottom:1px solid var(--line);padding:5px 14px 5px 0;text-align:left;vertical-align:top}
 table.dataframe tbody th{vertical-align:top!important}thead th,table.dataframe thead th{text-align:left;vertical-align:bottom;border-bottom:2px solid var(--line)}.failed{border-left:4px solid #c33;padding:8px 14px;background:var(--soft)}
 footer{margin-top:3em;border-top:1px solid var(--line);color:var(--dim);font-size:.85em;overflow-wrap:anywhere}footer td,footer th{padding:2px 14px 2px 0}footer th{white-space:nowrap}
-@media(max-width:600px){main{padding:12px 14px 40px}h1{font-size:1.5em}blockquote{margin:1em 0;padding:.5em .8em;font-size:1em}}
+@media(max-width:600px){main{padding:12px 14px 40px}h1{font-size:1.5em}blockquote{margin:1em 0;padding:.5em .8em;font-size:1em}img.plot{max-width:none;width:640px}}
 @media print{@page{margin:16mm}body{font-size:10.5pt}main{max-width:none;padding:0}h2,h3{break-after:avoid}img,tr,.card,blockquote{break-inside:avoid}audio{display:none}pre{white-space:pre-wrap}a{color:inherit}}
 """
 
@@ -392,7 +392,6 @@ def run_parameters(notebook) -> dict:  # an executed report
 
 def compare_runs(folders) -> "pd.DataFrame":  # folders that run_report wrote
     "A column per run: first the parameters that differ, then the results."
-    import pandas as pd
     settings, results = {}, {}
     for f in map(Path, folders):
         ran = f/"report.ipynb"
@@ -402,6 +401,7 @@ def compare_runs(folders) -> "pd.DataFrame":  # folders that run_report wrote
         except MMRecError: raise
         except Exception as e: raise MMRecError(f"{ran}: damaged ({type(e).__name__}: {str(e)[:80]}); run the report again") from None
         results[name] = {k: v for k, v in found.items() if not isinstance(v, (dict, list))}  # tables are for programs
+    import pandas as pd  # once all of them are there
     s, r = pd.DataFrame(settings, dtype=object), pd.DataFrame(results, dtype=object)
     differ = s[[len({repr(v) for v in row}) > 1 for row in s.to_numpy()]]
     table = pd.concat([differ.rename(lambda k: f"parameter {k}"), r.drop(index=[k for k in differ.index if k in r.index])])
