@@ -206,6 +206,12 @@ class Sequential(Recommender):
 
     def _from_history(self, x): return self.score_sequence(from_matrix(x))
 
+    def score_clicks(self, clicks: Int[np.ndarray, "clicks"],
+                     user: int | None = None) -> Float[torch.Tensor, "items"]:
+        "Scores after some item rows clicked in this order, on top of what is known of a user row."
+        old = [] if user is None else self.values_[self.offsets_[user]:self.offsets_[user + 1]]
+        return self.score_sequence(Histories.of([[*old, *np.asarray(clicks)]]))[0]
+
     def next_items(self, item_ids, k: int = 10, exclude_seen: bool = True) -> pd.DataFrame:
         "The best k items after a sequence of item ids, oldest first; unknown ids are left out."
         row = pd.Index(self.item_ids_).get_indexer([str(i) for i in item_ids])

@@ -238,13 +238,13 @@ def point_at(items: ItemVectors, start: Float[Tensor, "items dim"], steps: int =
 # %% ../nbs/08d_sequence.ipynb #e82af1ce
 class SequenceRecommender(Sequential):
     "What comes next, by a network over the history; see the page for block, loss and start."
-    def __init__(self, block="gated", layers=1, dim=64, heads=2, length=50, dropout=.3,
+    def __init__(self, block="gated", layers=1, dim=128, heads=2, length=50, dropout=.3,
                  loss="sampled", negatives=1024, exponent=0., calibration=.75, temperature=.07,
                  start="spectral",  # or "random"
                  ids=True, modalities=None, fusion="weighted",
                  id_dropout=.3,  # None: all modalities
                  side=(),  # columns of a choice that are read: numbers or categories
-                 lr=1e-3, epochs=40, patience=4, batch=None,  # stretches a step; None: by questions
+                 lr=1e-3, epochs=20, patience=3, batch=None,  # stretches a step; None: by questions
                  metric="ndcg@10", most=4000,  # what chooses the epoch, on how many moments
                  towers=1,  # networks whose scores are averaged
                  checkpoint=None, progress=True, seed=0):
@@ -489,16 +489,16 @@ for f in (_trunks, _next, _similar, follow): setattr(SequenceRecommender, f.__na
 # %% ../nbs/08d_sequence.ipynb #35b6f6ae
 class SASRec(SequenceRecommender):
     "Self-attentive sequential recommendation (Kang & McAuley 2018), with a sampled softmax."
-    def __init__(self, layers=1, dim=64, heads=2, length=50, dropout=.3, loss="sampled",
-                 negatives=1024, temperature=.07, start="spectral", lr=1e-3, epochs=40, patience=4,
+    def __init__(self, layers=1, dim=128, heads=2, length=50, dropout=.3, loss="sampled",
+                 negatives=1024, temperature=.07, start="spectral", lr=1e-3, epochs=20, patience=3,
                  batch=None, most=4000, towers=1, checkpoint=None, progress=True, seed=0):
         given = {n: v for n, v in locals().items() if n not in ("self", "__class__")}
         super().__init__(block="transformer", **given)
 
 class GRU4Rec(SequenceRecommender):
     "Session-based recommendation by a recurrent network (Hidasi et al. 2016)."
-    def __init__(self, layers=1, dim=64, length=50, dropout=.3, loss="sampled", negatives=1024,
-                 temperature=.07, start="spectral", lr=1e-3, epochs=40, patience=4, batch=None,
+    def __init__(self, layers=1, dim=128, length=50, dropout=.3, loss="sampled", negatives=1024,
+                 temperature=.07, start="spectral", lr=1e-3, epochs=20, patience=3, batch=None,
                  most=4000, towers=1, checkpoint=None, progress=True, seed=0):
         given = {n: v for n, v in locals().items() if n not in ("self", "__class__")}
         super().__init__(block="gru", **given)
