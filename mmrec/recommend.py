@@ -5,7 +5,7 @@ __all__ = ['Recommender', 'Popular', 'recommend', 'similar_items', 'check', 'sav
            'content_vectors', 'ContentKNN']
 
 # %% ../nbs/07_recommend.ipynb #279209c7
-import hashlib, importlib, json, uuid, warnings
+import contextlib, hashlib, importlib, json, os, re, sys, time, uuid, warnings
 from pathlib import Path
 
 import numpy as np, pandas as pd, scipy.sparse as sp, torch
@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from sklearn.base import BaseEstimator
 
-from .data import Dataset, MMRecError, write_atomic
+from .data import Dataset, MMRecError, rows_of, whole, write_atomic
 from .evaluate import top_k
 
 # %% ../nbs/07_recommend.ipynb #c7666c16
@@ -32,15 +32,34 @@ class Recommender(BaseEstimator):
 
     def score(self, user_rows: Int[np.ndarray, "users"]) -> Float[torch.Tensor, "users items"]:
         "Every item's score for each user row; users without history get popularity."
-        if not hasattr(self, "train_"): raise MMRecError(f"{type(self).__name__}: not fitted; call fit(dataset) first")
-        rows = np.asarray(user_rows)
+        rows = self._user_rows(user_rows)
         scores, new = self._score(rows), np.flatnonzero(np.diff(self.train_.indptr)[rows] == 0)
         if len(new): scores[new] = torch.as_tensor(np.asarray(self.train_.sum(0)), dtype=scores.dtype)
         return scores
 
     def score_history(self, x: sp.csr_matrix) -> Float[torch.Tensor, "users items"]:
         "Scores for anybody's choices (users x items), also of people who were not there when it was fitted."
-        return self._from_history(sp.csr_matrix(x, dtype=np.float32))
+        self._fitted()
+        x = sp.csr_matrix(x, dtype=np.float32)
+        if x.shape[1] != len(self.item_ids_): raise MMRecError(f"score_history: {x.shape[1]:,} columns; one for each of the {len(self.item_ids_):,} items is wanted")
+        return self._from_history(x)
+
+    def as_of(self, split: str) -> "Recommender":
+        "Itself before it read `split`, 'valid' or 'test'. Most read training only; one that reads more overrides this."
+        return self
+
+    def _fitted(self):
+        if not hasattr(self, "train_"): raise MMRecError(f"{type(self).__name__}: not fitted; call fit(dataset) first")
+
+    def _user_rows(self, rows) -> Int[np.ndarray, "users"]:
+        "Rows in the order given, checked: a negative one would be somebody else's."
+        self._fitted()
+        rows, n = np.asarray(rows), len(self.user_ids_)
+        if rows.dtype == bool or rows.ndim != 1: rows = rows_of(rows, n, "score: user_rows")
+        if not len(rows): return np.empty(0, np.int64)
+        if rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= n:
+            raise MMRecError(f"score: user_rows {rows.min()} to {rows.max()}; rows in 0..{n - 1:,} are wanted, ids go into recommend")
+        return rows.astype(np.int64)
 
     def _fit(self, dataset): raise NotImplementedError
     def _score(self, rows): return self._from_history(self.train_[rows])
@@ -55,9 +74,11 @@ class Popular(Recommender):
 # %% ../nbs/07_recommend.ipynb #51f913a5
 def recommend(self: Recommender, user_ids=None, k: int = 10, exclude_seen: bool = True, candidates=None) -> pd.DataFrame:
     "The best k items (among the item ids `candidates`, if given) per user id: user, item, rank from 1, score."
-    rows = np.arange(len(self.user_ids_)) if user_ids is None else _lookup(self.user_ids_, user_ids, "user_id")
+    k = whole(k, "recommend: k")
+    self._fitted()
+    rows = np.arange(len(self.user_ids_)) if user_ids is None else _lookup(self, "user", user_ids)
     allowed = np.ones(len(self.item_ids_), bool)
-    if candidates is not None: allowed[:] = np.isin(np.arange(len(allowed)), _lookup(self.item_ids_, candidates, "item_id"))
+    if candidates is not None: allowed[:] = np.isin(np.arange(len(allowed)), _lookup(self, "item", candidates))
     if k > allowed.sum(): warnings.warn(f"recommend: k={k}, but there are {allowed.sum()} items to rank", stacklevel=2)
     frames, size = [], max(1, 2**23//len(allowed))
     for block in (rows[i:i + size] for i in range(0, len(rows), size)):
@@ -68,10 +89,15 @@ def recommend(self: Recommender, user_ids=None, k: int = 10, exclude_seen: bool 
     out = pd.concat(frames, ignore_index=True) if frames else _frame(torch.empty(0, len(allowed)), k, self.item_ids_)
     return out.assign(user=np.asarray(self.user_ids_, dtype=object)[out["user"]])
 
-def _lookup(known: list, ids, what: str) -> Int[np.ndarray, "ids"]:
-    ids = [str(i) for i in np.atleast_1d(np.asarray(ids, dtype=object))]
-    rows = pd.Index(known).get_indexer(ids)
-    if (rows < 0).any(): raise MMRecError(f"{what} '{ids[int(np.argmin(rows))]}' was not there when this model was fitted; fit again, or check the id")
+def _lookup(model: Recommender, what: str, ids) -> Int[np.ndarray, "ids"]:  # what: "user" or "item"
+    "Rows of external ids; the table is built at the first question, not at each."
+    known, tables = getattr(model, f"{what}_ids_"), model.__dict__.setdefault("_tables", {})
+    if what not in tables or tables[what][0] is not known: tables[what] = known, pd.Index(known)
+    ids = [ids] if isinstance(ids, (str, bytes)) or np.isscalar(ids) else list(ids)
+    for i in ids:
+        if isinstance(i, (list, tuple, set, dict, np.ndarray)): raise MMRecError(f"{what}_id {i!r:.60}: a {type(i).__name__} where one id is wanted")
+    rows = tables[what][1].get_indexer([str(i) for i in ids])
+    if (rows < 0).any(): raise MMRecError(f"{what}_id '{ids[int(np.argmin(rows))]!s:.80}' was not there when this model was fitted; fit again, or check the id")
     return rows
 
 def _frame(scores, k, item_ids) -> pd.DataFrame:
@@ -85,7 +111,10 @@ Recommender.recommend = recommend
 # %% ../nbs/07_recommend.ipynb #45c69991
 def similar_items(self: Recommender, item_id, k: int = 10) -> pd.DataFrame:
     "The k items nearest to one, in this model's own sense: item, rank, score."
-    row = _lookup(self.item_ids_, item_id, "item_id")
+    k = whole(k, "similar_items: k")
+    self._fitted()
+    if not (isinstance(item_id, (str, bytes)) or np.isscalar(item_id)): raise MMRecError(f"similar_items: item_id {item_id!r:.60}: a {type(item_id).__name__} where one id is wanted")
+    row = _lookup(self, "item", item_id)
     s = torch.as_tensor(self._similar(int(row[0]))).reshape(1, -1).clone()
     s[0, row[0]] = -torch.inf
     return _frame(s, k, self.item_ids_).drop(columns="user")
@@ -97,6 +126,7 @@ def _similar(self: Recommender, row: int) -> Float[torch.Tensor, "items"]:
 
 def check(self: Recommender, dataset: Dataset):
     "MMRecError if the model was fitted on other users or items than `dataset` holds."
+    self._fitted()
     for mine, theirs, what in ((self.user_ids_, dataset.users["user_id"], "users"), (self.item_ids_, dataset.items["item_id"], "items")):
         if mine != theirs.tolist():
             raise MMRecError(f"{type(self).__name__} was fitted on another data set ({len(mine)} {what}, here {len(theirs)} in '{dataset.name}'); fit it on this one")
@@ -104,61 +134,148 @@ def check(self: Recommender, dataset: Dataset):
 Recommender.similar_items, Recommender._similar, Recommender.check = similar_items, _similar, check
 
 # %% ../nbs/07_recommend.ipynb #e2875ee3
-def _spec(model: Recommender) -> dict:
-    "Class and hyper-parameters as plain values; a recommender among them likewise."
-    params = {n: {"recommender": _spec(v)} if isinstance(v, Recommender) else v for n, v in model.get_params(deep=False).items()}
-    return {"class": type(model).__name__, "module": type(model).__module__, "params": params}
+def _named(model: Recommender) -> dict:
+    "What a value's attributes that are learned state are."
+    return {n: v for n, v in vars(model).items() if n.endswith("_") and not n.startswith("_")}
+
+def _spec(model: Recommender, arrays: dict, prefix: str = "") -> dict:
+    "A recommender as plain values; its arrays go into `arrays`. A recommender inside it, as a setting or learned, likewise."
+    cls, plain, kinds, inner = type(model), {}, {}, {}
+    params = model.get_params(deep=False)
+    settings = {n: _spec(v, arrays, f"{prefix}{n}/") for n, v in params.items() if isinstance(v, Recommender)}
+    for name, v in _named(model).items():
+        at = prefix + name
+        if sp.issparse(v):
+            v = v.tocsr(); v.sum_duplicates(); kinds[name] = ["csr", *v.shape]
+            arrays |= {f"{at}.{part}": np.ascontiguousarray(getattr(v, part)) for part in ("data", "indices", "indptr")}
+        elif isinstance(v, torch.Tensor):
+            v = v.detach().cpu()
+            kinds[name], arrays[at] = ["tensor"], np.ascontiguousarray((v.float() if v.dtype is torch.bfloat16 else v).numpy())
+        elif isinstance(v, np.ndarray): kinds[name], arrays[at] = ["array"], np.ascontiguousarray(v)
+        elif isinstance(v, Recommender): inner[name] = _spec(v, arrays, f"{at}/")
+        else: plain[name] = v
+    return {"class": cls.__qualname__, "module": cls.__module__, "params": {n: v for n, v in params.items() if n not in settings},
+            "settings": settings, "plain": plain, "kinds": kinds, "inner": inner}
+
+def _digest(meta: dict, arrays: dict) -> str:
+    "A hash of all that a saved model is: every setting, every plain value, every byte, type and shape of its arrays."
+    h = hashlib.blake2b(json.dumps({n: v for n, v in meta.items() if n not in ("key", "digest")}, sort_keys=True).encode(), digest_size=16)
+    for name in sorted(arrays):
+        a = np.ascontiguousarray(arrays[name])
+        h.update(f"{name}:{a.dtype}:{a.shape};".encode()); h.update(a.reshape(-1).view(np.uint8).data)
+    return h.hexdigest()
+
+@contextlib.contextmanager
+def _alone(folder: Path):
+    "One at a time in a folder, where the system has locks for folders."
+    try: import fcntl
+    except ImportError: yield; return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally: os.close(handle)
 
 def save(self: Recommender, folder) -> Path:
-    "Write hyper-parameters and plain state to model.json, arrays to model.safetensors; recommenders inside it to folders of their own."
-    folder, arrays, plain, kinds = Path(folder), {}, {}, {}
-    for name, v in vars(self).items():
-        if not name.endswith("_") or name.startswith("_"): continue
-        if sp.issparse(v):
-            v = v.tocsr(); kinds[name] = ["csr", *v.shape]
-            arrays |= {f"{name}.{part}": np.ascontiguousarray(getattr(v, part)) for part in ("data", "indices", "indptr")}
-        elif isinstance(v, torch.Tensor): kinds[name], arrays[name] = ["tensor"], np.ascontiguousarray(v.detach().cpu().numpy())
-        elif isinstance(v, np.ndarray): kinds[name], arrays[name] = ["array"], np.ascontiguousarray(v)
-        elif isinstance(v, Recommender): kinds[name] = ["recommender"]; v.save(folder/name)
-        else: plain[name] = v
-    key = uuid.uuid4().hex  # the two files belong together: a mix of two saves is found out
-    meta = _spec(self) | {"plain": plain, "kinds": kinds, "key": key}
+    "Write settings and plain state to model.json, arrays to model.safetensors; a kill leaves the old model or the new one."
+    folder, arrays, key = Path(folder), {}, uuid.uuid4().hex
+    self._fitted()
+    meta = _spec(self, arrays)
     try: text = json.dumps(meta)
     except TypeError as e: raise MMRecError(f"{type(self).__name__}.save: {e}; learned state must be arrays or plain values") from None
-    write_atomic(folder/"model.safetensors", lambda p: save_file(arrays, p, metadata={"key": key}))
-    write_atomic(folder/"model.json", lambda p: Path(p).write_text(text, encoding="utf-8"))
+    text = json.dumps(meta | {"key": key, "digest": _digest(json.loads(text), arrays)})
+    new = write_atomic(folder/f"model.{key}.safetensors", lambda p: save_file(arrays, p, metadata={"key": key}))
+    with _alone(folder):
+        write_atomic(folder/"model.json", lambda p: Path(p).write_text(text, encoding="utf-8"))  # from here on it is the new one
+        os.replace(new, folder/"model.safetensors")
+    for stray in folder.glob("model.*.safetensors"):  # of saves that were killed; a running one is younger
+        with contextlib.suppress(OSError):
+            if time.time() - stray.stat().st_mtime > 3600: stray.unlink()
     return folder
 
 Recommender.save = save
 
 # %% ../nbs/07_recommend.ipynb #40abfb60
-def _subclasses(cls): return {c.__name__: c for s in cls.__subclasses__() for c in (s, *_subclasses(s).values())}
+def _known_class(module, name):
+    "The recommender of this module and name; only modules of mmrec are imported, others must be there already."
+    if not isinstance(module, str) or not isinstance(name, str): raise MMRecError("no class is named")
+    if re.fullmatch(r"mmrec(\.[a-z][a-z0-9_]*)+", module):
+        with contextlib.suppress(ImportError): importlib.import_module(module)
+    todo, known = [Recommender], {}
+    for cls in todo: todo += cls.__subclasses__(); known[cls.__module__, cls.__qualname__] = cls  # of two the younger
+    found = known.get((module, name))
+    if found in (None, Recommender): raise MMRecError(f"class '{name:.60}' of module '{module:.60}' is not known; import the module that defines it, then load")
+    return found
 
-def _unfitted(spec: dict, where: str) -> Recommender:
-    "The recommender that `_spec` described."
-    if spec["module"].startswith("mmrec."): importlib.import_module(spec["module"])
-    known = _subclasses(Recommender)
-    if spec["class"] not in known: raise MMRecError(f"{where}: class '{spec['class']}' is not known; import the module that defines it, then load")
-    inner = {n: _unfitted(v["recommender"], where) if isinstance(v, dict) and "recommender" in v else v for n, v in spec["params"].items()}
-    return known[spec["class"]](**inner)
+def _csr(parts: list, shape: list) -> sp.csr_matrix:
+    "A sparse matrix whose indices are in range, ascending and once each in every row."
+    data, indices, indptr = parts
+    if len(shape) != 2 or not all(isinstance(n, int) and 0 <= n < 2**31 for n in shape): raise MMRecError(f"shape {shape}")
+    if data.ndim != 1 or data.dtype.kind not in "fiub" or any(x.ndim != 1 or x.dtype.kind != "i" for x in (indices, indptr)): raise MMRecError("types of a sparse matrix")
+    if len(indptr) != shape[0] + 1 or indptr[0] or indptr[-1] != len(data) or len(indices) != len(data) or (np.diff(indptr) < 0).any():
+        raise MMRecError("rows of a sparse matrix")
+    if len(indices):
+        first = np.zeros(len(indices), bool); first[indptr[:-1][np.diff(indptr) > 0]] = True
+        if indices.min() < 0 or indices.max() >= shape[1]: raise MMRecError("columns of a sparse matrix")
+        if (np.diff(indices) <= 0)[~first[1:]].any(): raise MMRecError("order of the columns of a sparse matrix")
+    return sp.csr_matrix((data, indices, indptr), shape=shape)
+
+def _state(meta: dict, arrays: dict, prefix: str = "") -> Recommender:
+    "The recommender that `_spec` described, everything checked."
+    cls = _known_class(meta["module"], meta["class"])
+    unknown = {*meta["params"], *meta["settings"]} - set(cls._get_param_names())
+    if unknown: raise MMRecError(f"{cls.__name__} has no setting '{min(unknown):.60}'")
+    model = cls(**meta["params"], **{n: _state(v, arrays, f"{prefix}{n}/") for n, v in meta["settings"].items()})
+    state = dict(meta["plain"]) | {n: _state(v, arrays, f"{prefix}{n}/") for n, v in meta["inner"].items()}
+    for name, (kind, *shape) in meta["kinds"].items():
+        if kind not in ("csr", "tensor", "array"): raise MMRecError(f"kind '{kind!s:.60}'")
+        found = [arrays[prefix + name + part] for part in ((".data", ".indices", ".indptr") if kind == "csr" else ("",))]
+        if any(a.dtype.kind == "f" and np.isnan(a).any() for a in found): raise MMRecError(f"NaN in {name:.60}")
+        state[name] = _csr(found, shape) if kind == "csr" else torch.from_numpy(found[0]) if kind == "tensor" else found[0]
+    for name, v in state.items():
+        if not name.isidentifier() or not name.endswith("_") or name.startswith("_") or hasattr(cls, name): raise MMRecError(f"state '{name:.60}'")
+        setattr(model, name, v)
+    for ids in (model.user_ids_, model.item_ids_):
+        if not isinstance(ids, list) or not all(isinstance(i, str) for i in ids) or len(set(ids)) != len(ids): raise MMRecError("ids that are no list of different texts")
+    for x in (model.train_, model.seen_):
+        if not sp.issparse(x) or x.shape != (len(model.user_ids_), len(model.item_ids_)): raise MMRecError("choices that do not fit the ids")
+    return model
+
+def _proven(model: Recommender) -> Recommender:
+    "The same, once it has scored a few people and one item's relatives: numbers, one per item."
+    rows = np.unique(np.r_[0, len(model.user_ids_) - 1, np.flatnonzero(np.diff(model.train_.indptr))[:2]])
+    with contextlib.suppress(NotImplementedError):
+        s = model.score(rows)
+        if s.shape != (len(rows), len(model.item_ids_)) or s.isnan().any(): raise MMRecError("scores that are no numbers")
+        with contextlib.suppress(MMRecError): model.similar_items(model.item_ids_[0], 1)  # some say that they have none
+    return model
 
 def load_recommender(folder, dataset: Dataset | None = None) -> Recommender:
-    "Read what `save` wrote; with `dataset`, check that it was fitted on these users and items."
-    folder = Path(folder)
+    "Read and check what `save` wrote; with `dataset`, check that it was fitted on these users and items."
     try:
-        meta = json.loads((folder/"model.json").read_text(encoding="utf-8"))
-        with safe_open(str(folder/"model.safetensors"), "np") as f: key = (f.metadata() or {}).get("key")
-        arrays = load_file(folder/"model.safetensors")
-        kinds, _ = meta["kinds"], (meta["class"], meta["module"], meta["params"])
-    except Exception as e: raise MMRecError(f"{folder.name}: no saved recommender ({type(e).__name__}); it needs model.json and model.safetensors, as save(folder) writes them") from None
-    if key != meta["key"]: raise MMRecError(f"{folder.name}: model.json and model.safetensors are of two different saves; save again")
-    model = _unfitted(meta, folder.name)
-    for name, v in meta["plain"].items(): setattr(model, name, v)
-    for name, (kind, *shape) in kinds.items():
-        if kind == "csr": v = sp.csr_matrix(tuple(arrays[f"{name}.{part}"] for part in ("data", "indices", "indptr")), shape=shape)
-        elif kind == "recommender": v = load_recommender(folder/Path(name).name)
-        else: v = torch.from_numpy(arrays[name]) if kind == "tensor" else arrays[name]
-        setattr(model, name, v)
+        folder = Path(folder)
+        for last in (False, True):  # somebody may be replacing it just now: once more
+            meta = json.loads((folder/"model.json").read_text(encoding="utf-8"))
+            key = meta["key"]
+            if not re.fullmatch("[0-9a-f]{32}", key): raise ValueError("key")
+            waiting = folder/f"model.{key}.safetensors"  # written, not renamed yet: the save was killed
+            file = waiting if waiting.is_file() else folder/"model.safetensors"
+            try:
+                with safe_open(str(file), "np") as f: same = (f.metadata() or {}).get("key") == key
+                arrays = load_file(file)
+            except FileNotFoundError:
+                if last: raise
+                continue
+            if same: break
+        digest, wanted = _digest(meta, arrays), meta["digest"]
+    except Exception as e:
+        raise MMRecError(f"{getattr(folder, 'name', folder)!s:.80}: no saved recommender ({type(e).__name__}); it needs model.json and model.safetensors, as save(folder) writes them") from None
+    if not same: raise MMRecError(f"{folder.name}: model.json and model.safetensors are of two different saves; save again")
+    if digest != wanted: raise MMRecError(f"{folder.name}: model.json or model.safetensors was changed after it was saved; save again, or get it again from where it was made")
+    try: model = _proven(_state(meta, arrays))
+    except Exception as e:  # whatever a crafted file makes of a model: one line
+        why = str(e) if isinstance(e, MMRecError) else type(e).__name__
+        raise MMRecError(f"{folder.name}: is no recommender that can be used ({' '.join(why.split()):.160}); save it again") from None
     if dataset is not None: model.check(dataset)
     return model
 
@@ -167,10 +284,14 @@ Recommender.load = staticmethod(load_recommender)
 # %% ../nbs/07_recommend.ipynb #25734f23
 def row_top_k(make_rows, n: int, m: int, size: int | None = None) -> sp.csr_matrix:
     "Sparse n x n matrix that keeps the m largest positive entries of each row; `make_rows(slice)` gives dense rows, block by block."
-    size, data, cols, count = size or max(1, 2**24//n), [], [], []
+    size, m, data, cols, count = size or max(1, 2**24//n), min(whole(m, "neighbours"), n), [], [], []
     for i in range(0, n, size):
         rows = torch.as_tensor(make_rows(slice(i, min(i + size, n))))
-        value, col = rows.topk(min(m, n), 1)
+        value, col = rows.topk(min(m + 1, n), 1)
+        if m < n:  # the last place is shared: by `tie_order`, on every machine and in blocks of any size
+            tied = ((value[:, m - 1] == value[:, m]) & (value[:, m] > 0)).nonzero()[:, 0]
+            value, col = value[:, :m], col[:, :m]
+            if len(tied): col[tied], value[tied] = top_k(rows[tied], m)
         keep = value > 0
         data.append(value[keep].numpy()); cols.append(col[keep].numpy()); count.append(keep.sum(1).numpy())
     indptr = np.concatenate([[0], np.cumsum(np.concatenate(count))])
@@ -200,8 +321,8 @@ def content_vectors(dataset: Dataset, weights: dict | None = None) -> Float[np.n
     for m, w in use.items():
         if m not in dataset.features: raise MMRecError(f"no features '{m}' in '{dataset.name}' (there are: {', '.join(dataset.features) or 'none'})")
         f = dataset.features[m]
-        if w < 0: raise MMRecError(f"weight {w} of '{m}': it must not be negative")
-        v = (f.values - f.values[f.present].mean(0))*f.present[:, None]
+        if not 0 <= w < np.inf: raise MMRecError(f"weight {w} of '{m}': it must not be negative")
+        v = (f.values - f.values[f.present].mean(0))*f.present[:, None] if f.present.any() else f.values*0
         parts.append(np.sqrt(w)*v/np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-9))
     return np.concatenate(parts, 1).astype(np.float32)
 
