@@ -58,7 +58,7 @@ class Recommender(BaseEstimator):
         if rows.dtype == bool or rows.ndim != 1: rows = rows_of(rows, n, "score: user_rows")
         if not len(rows): return np.empty(0, np.int64)
         if rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= n:
-            raise MMRecError(f"score: user_rows {rows.min()} to {rows.max()}; rows in 0..{n - 1:,} are wanted, ids go into recommend")
+            raise MMRecError(f"score: user_rows {rows.tolist()!r:.60}; rows in 0..{n - 1:,} are wanted, ids go into recommend")
         return rows.astype(np.int64)
 
     def _fit(self, dataset): raise NotImplementedError
@@ -220,12 +220,12 @@ def _csr(parts: list, shape: list) -> sp.csr_matrix:
         if (np.diff(indices) <= 0)[~first[1:]].any(): raise MMRecError("order of the columns of a sparse matrix")
     return sp.csr_matrix((data, indices, indptr), shape=shape)
 
-def _state(meta: dict, arrays: dict, prefix: str = "") -> Recommender:
-    "The recommender that `_spec` described, everything checked."
+def _state(meta: dict, arrays: dict, prefix: str = "", fitted: bool = True) -> Recommender:
+    "The recommender that `_spec` described, everything checked; one that is a setting need not be fitted."
     cls = _known_class(meta["module"], meta["class"])
     unknown = {*meta["params"], *meta["settings"]} - set(cls._get_param_names())
     if unknown: raise MMRecError(f"{cls.__name__} has no setting '{min(unknown):.60}'")
-    model = cls(**meta["params"], **{n: _state(v, arrays, f"{prefix}{n}/") for n, v in meta["settings"].items()})
+    model = cls(**meta["params"], **{n: _state(v, arrays, f"{prefix}{n}/", False) for n, v in meta["settings"].items()})
     state = dict(meta["plain"]) | {n: _state(v, arrays, f"{prefix}{n}/") for n, v in meta["inner"].items()}
     for name, (kind, *shape) in meta["kinds"].items():
         if kind not in ("csr", "tensor", "array"): raise MMRecError(f"kind '{kind!s:.60}'")
@@ -235,6 +235,7 @@ def _state(meta: dict, arrays: dict, prefix: str = "") -> Recommender:
     for name, v in state.items():
         if not name.isidentifier() or not name.endswith("_") or name.startswith("_") or hasattr(cls, name): raise MMRecError(f"state '{name:.60}'")
         setattr(model, name, v)
+    if not state and not fitted: return model
     for ids in (model.user_ids_, model.item_ids_):
         if not isinstance(ids, list) or not all(isinstance(i, str) for i in ids) or len(set(ids)) != len(ids): raise MMRecError("ids that are no list of different texts")
     for x in (model.train_, model.seen_):

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from .data import Dataset, MMRecError, best_device
-from .evaluate import evaluate
+from .evaluate import on_validation
 from .recommend import Recommender, content_vectors
 
 # %% ../nbs/07b_trained.ipynb #59a2dd26
@@ -70,7 +70,7 @@ class Trained(Factors):
                     optimizer.zero_grad(); loss.backward(); optimizer.step()
                     total += loss.item()*len(batch)
                 with torch.no_grad(): self.users_, self.items_ = (v.cpu() for v in net.vectors())
-                value = evaluate(self, dataset, k=20, split="valid").mean["recall@20"] if dataset.valid.nnz else epoch
+                value = on_validation(self, dataset, "recall@20") if dataset.valid.nnz else epoch
                 self.history_.append({"epoch": epoch, "loss": total/len(users), "valid recall@20": value})
                 bar.set_postfix(loss=f"{total/len(users):.4f}", valid=f"{value:.4f}")
                 if value > best: best, kept = value, (epoch, self.users_, self.items_)
