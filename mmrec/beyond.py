@@ -14,25 +14,28 @@ from .evaluate import Result, bootstrap, rank_metrics
 
 # %% ../nbs/06a_beyond.ipynb #a5cc091a
 def gini(x: Float[np.ndarray, "items"]) -> float:
-    "Inequality of non-negative numbers: 0 all alike, towards 1 where one has everything."
+    "Inequality of non-negative numbers: 0 all alike (all zero, too), towards 1 where one has everything."
     x = np.sort(np.asarray(x, float))
-    return float(((2*np.arange(1, len(x) + 1) - len(x) - 1)*x).sum()/(len(x)*x.sum()))
+    if len(x) and x[0] < 0: raise MMRecError(f"gini: {x[0]}; no number may be negative")
+    return float(((2*np.arange(1, len(x) + 1) - len(x) - 1)*x).sum()/(len(x)*x.sum())) if x.sum() > 0 else 0.
 
 def diversity(lists: Int[np.ndarray, "users k"], vectors: Float[np.ndarray, "items dim"]) -> Float[np.ndarray, "users"]:
     "One minus the mean cosine between the items of a list; items without a vector (all zero) are left out."
-    v = np.concatenate([vectors/np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), np.zeros((1, vectors.shape[1]))])
-    has = (v != 0).any(1)
-    n = has[lists].sum(1)
-    total = np.stack([v[row].sum(0) for row in lists])
+    v = np.asarray(vectors, float)
+    v = v/np.maximum(np.abs(v).max(1, keepdims=True, initial=0), np.finfo(float).tiny)  # so that no square vanishes
+    length = np.linalg.norm(v, axis=1, keepdims=True)
+    v = np.concatenate([np.divide(v, length, out=np.zeros_like(v), where=length > 0), np.zeros((1, v.shape[1]))])
+    n = (v != 0).any(1)[lists].sum(1)
+    total = np.stack([v[row].sum(0) for row in lists]) if len(lists) else np.zeros((0, v.shape[1]))
     with np.errstate(invalid="ignore", divide="ignore"): return np.where(n > 1, 1 - ((total**2).sum(1) - n)/(n*(n - 1)), np.nan)
 
 def calibration(lists: Int[np.ndarray, "users k"], history: sp.csr_matrix, groups: Float[np.ndarray, "items groups"]) -> Float[np.ndarray, "users"]:
-    "KL divergence from the mix of groups in each history to that in the list (Steck 2018); 0 is calibrated."
-    share = lambda x: x/np.maximum(x.sum(1, keepdims=True), 1e-12)
+    "KL divergence from the mix of groups in each history to that in the list (Steck 2018); 0 is calibrated, NaN where one of the two has no group."
+    share = lambda x: x/np.where((total := x.sum(1, keepdims=True)) > 0, total, 1)
     g = np.concatenate([share(np.asarray(groups, float)), np.zeros((1, groups.shape[1]))])
     p, q = share(history @ g[:-1]), share(g[lists].sum(1))
-    kl = np.where(p > 0, p*np.log(np.maximum(p, 1e-12)/np.maximum(.99*q + .01*p, 1e-12)), 0).sum(1)
-    return np.where(p.sum(1) > 0, kl, np.nan)
+    kl = np.where(p > 0, p*np.log(np.maximum(p, 1e-300)/np.maximum(.99*q + .01*p, 1e-300)), 0).sum(1)
+    return np.where((p.sum(1) > 0) & (q.sum(1) > 0), kl, np.nan)
 
 # %% ../nbs/06a_beyond.ipynb #b1bc5d60
 def popularity_groups(popularity: Float[np.ndarray, "items"]) -> Float[np.ndarray, "items 3"]:
@@ -50,16 +53,18 @@ def beyond(
     "Adds novelty, popularity lift, diversity, calibration, coverage and Gini at the longest K."
     lists, k, rows, n = result.lists, result.protocol["k"][-1], result.per_user.index, np.asarray(dataset.train.sum(0)).ravel()
     if vectors is None and dataset.features:
-        parts = [f.values - f.present[:, None]*f.values[f.present].mean(0) for f in dataset.features.values()]
-        vectors = np.concatenate([x/max(np.linalg.norm(x), 1e-12) for x in parts], 1)
+        parts = [f.values - f.present[:, None]*f.values[f.present].mean(0) for f in dataset.features.values() if f.present.any()]
+        vectors = np.concatenate([x/max(np.linalg.norm(x), 1e-12) for x in parts], 1) if parts else None
     there, history = lists >= 0, dataset.train[rows]
-    mean = lambda x: (np.append(x, 0)[lists]*there).sum(1)/np.maximum(there.sum(1), 1)
+    count = np.where(there.any(1), there.sum(1), np.nan)  # an empty list is neither new nor popular: NaN, left out of the mean
+    mean = lambda x: (np.append(x, 0)[lists]*there).sum(1)/count
     with np.errstate(invalid="ignore", divide="ignore"): own = history @ n/history.getnnz(1)
     new = {f"novelty@{k}": mean(-np.log2((n + 1)/(dataset.n_users + 1))), f"lift@{k}": mean(n)/own - 1,
            f"calibration@{k}": calibration(lists, history, popularity_groups(n) if groups is None else groups)}
     if vectors is not None: new[f"diversity@{k}"] = diversity(lists, vectors)
-    shown = np.bincount(lists[there], minlength=dataset.n_items)
-    catalogue = {f"coverage@{k}": float((shown > 0).sum()/result.protocol["candidates"]), f"gini@{k}": gini(shown)}
+    among = result.protocol["candidates"]  # what was not ranked could not be shown, and does not count
+    shown = np.sort(np.bincount(lists[there], minlength=dataset.n_items))[dataset.n_items - among:]
+    catalogue = {f"coverage@{k}": float((shown > 0).mean()), f"gini@{k}": gini(shown)}
     return replace(result, per_user=result.per_user.assign(**new), catalogue=catalogue)
 
 # %% ../nbs/06a_beyond.ipynb #3c253470
