@@ -4,7 +4,7 @@
 __all__ = ['suggest', 'plain_value', 'trial_key', 'Search', 'tune', 'over_seeds']
 
 # %% ../nbs/07c_tune.ipynb #f34a0db6
-import hashlib, json, math, warnings
+import hashlib, json, math, os, warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +62,19 @@ class Search:
     @property
     def best_params(self) -> dict: return {c: self.best.get_params(deep=False)[c] for c in self.trials.attrs["space"]}
 
+def _mended(journal) -> Path:
+    "The journal's file: a last line that a kill has cut is taken away; what is no journal is left alone and refused."
+    file = Path(journal)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    whole_lines = 0
+    for line in (file.read_bytes() if file.exists() else b"").splitlines(keepends=True):
+        try: good = "op_code" in json.loads(line)
+        except (ValueError, TypeError): good = False
+        if good and line.endswith(b"\n"): whole_lines += len(line); continue
+        if whole_lines + len(line) < file.stat().st_size or not whole_lines: raise ValueError("a line that is none of its own")
+        os.truncate(file, whole_lines)
+    return file
+
 def _study(journal, name: str):
     try: import optuna
     except ImportError: raise MMRecError("tune needs the package optuna: pip install 'mmrec[tune]'") from None
@@ -69,16 +82,16 @@ def _study(journal, name: str):
     storage = None
     try:
         if journal is not None:
-            Path(journal).parent.mkdir(parents=True, exist_ok=True)
+            file = _mended(journal)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # "experimental"
-                storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(journal)))
+                storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(file)))
         study = optuna.create_study(study_name=name, storage=storage, direction="maximize", load_if_exists=True)
         for t in study.get_trials(deepcopy=False):  # read what later steps rely on, so that damage is found here
             if t.state.is_finished() and "params" in t.user_attrs: dict(t.user_attrs["params"]), dict(t.user_attrs.get("metrics", {})), t.duration.total_seconds()
     except Exception as e:
-        why = e.strerror if isinstance(e, OSError) and e.strerror else type(e).__name__
-        raise MMRecError(f"{Path(journal).name if journal is not None else 'tune'}: no journal of a search that can be continued ({why}); give another file, or delete this one") from None
+        why = e.strerror if isinstance(e, OSError) and e.strerror else f"{type(e).__name__}: {e}"[:80]
+        raise MMRecError(f"{Path(journal).name if journal is not None else 'tune'}: no journal of a search that can be continued ({' '.join(why.split())}); give another file, or delete this one") from None
     return optuna, study
 
 # %% ../nbs/07c_tune.ipynb #825464de
