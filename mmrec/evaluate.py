@@ -75,9 +75,10 @@ def relevant_ranks(
     rank = above.copy()
     own = scores[torch.from_numpy(row), torch.from_numpy(item).long()].cpu().numpy()
     lost = own == -np.inf
-    for p in np.flatnonzero(same*~lost):  # rare: those of equal score that the shuffle puts first
-        equal = (scores[row[p]] == scores[row[p], item[p]]).cpu().numpy()
-        rank[p] += (place[equal] < place[item[p]]).sum()
+    tied, size = np.flatnonzero(same*~lost), max(1, 2**22//max(1, len(place)))
+    for p in (tied[i:i + size] for i in range(0, len(tied), size)):  # those of equal score that the shuffle puts first
+        s = scores[torch.from_numpy(row[p])].cpu().numpy()
+        rank[p] += ((s == own[p, None]) & (place < place[item[p], None])).sum(1)
     return np.where(lost, NEVER, rank), np.where(lost, above, above + same/2)
 
 # %% ../nbs/06_evaluate.ipynb #c711c2f4

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from .data import Dataset, MMRecError, best_device
+from .data import Dataset, MMRecError, best_device, whole
 from .evaluate import on_validation
 from .recommend import Recommender, content_vectors
 
@@ -56,6 +56,7 @@ class Trained(Factors):
     "A network trained on batches of choices, stopped on validation. A subclass writes `build(dataset) -> network`."
 
     def _fit(self, dataset):
+        whole(self.epochs, f"{type(self).__name__}: epochs")
         device, users, items = best_device(), *(torch.from_numpy(a).long() for a in dataset.train.nonzero())
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
