@@ -31,10 +31,11 @@ def _bad(
     kind: str,  # "picture", "sound", "video" or "text"
     path,  # the file, of which only the name is shown
     why: str,  # what is wrong with it
+    way: str = "replace the file or leave its cell empty",  # what can be done about it
 ) -> MediaError:
     "The error for one broken file, always in the same form."
     name = re.split(r"[/\\]", str(getattr(path, "name", path)))[-1][-80:]
-    return MediaError(f"{kind} {name}: {why}; replace the file or leave its cell empty")
+    return MediaError(f"{kind} {name}: {why}; {way}")
 
 def _why(path, kind: str) -> str:
     "A reason that a person understands, for a file that cannot be read."
@@ -212,9 +213,9 @@ def _open_picture(path, kind: str = "picture") -> Image.Image:
     if known not in Image.OPEN: Image.init()
     if known == "HEIF" and known not in Image.OPEN:
         try: import pillow_heif
-        except ImportError: raise _bad(kind, path, "is HEIC, which needs a plug-in: pip install 'mmrec[heic]'") from None
+        except ImportError: raise _bad(kind, path, "is HEIC, which needs a plug-in", "pip install 'mmrec[heic]'") from None
         pillow_heif.register_heif_opener()
-    if known not in Image.OPEN: raise _bad(kind, path, f"is {known}, which this Pillow does not read: pip install -U pillow")
+    if known not in Image.OPEN: raise _bad(kind, path, f"is {known}, which this Pillow does not read", "pip install -U pillow")
     return Image.open(path, formats=[known])
 
 def _passes(path, im: Image.Image) -> int:
@@ -279,8 +280,8 @@ SOUNDS = {"WAV": "wav", "FLAC": "flac", "Ogg": "ogg", "MP3": "mp3", "AIFF": "aif
 
 def _samples(path, known: str, max_seconds: float | None, limits: Limits):
     "Channels x samples and their rate: by soundfile where it can, else by PyAV."
-    soundfile = need("soundfile")
     if known not in ("aac", "amr", *CONTAINERS.values()):
+        soundfile = need("soundfile")
         try:
             with soundfile.SoundFile(str(path)) as f:
                 n = f.frames if max_seconds is None else min(f.frames, int(max_seconds * f.samplerate))
@@ -393,19 +394,20 @@ def _moving(path, n: int, limits: Limits, draft: int | None) -> list[Image.Image
         return frames
 
 # %% ../nbs/01_preprocess.ipynb #43acfd8c
-def _av(path):
+def _av(path, kind: str):
     "PyAV, or one line that says how to get it."
     try: import av
-    except ImportError: raise _bad("file", path, "needs PyAV: pip install 'mmrec[video]'") from None
+    except ImportError: raise _bad(kind, path, "needs PyAV", "pip install 'mmrec[video]'") from None
     return av
 
 @contextmanager
 def _opened(path, known: str, kind: str):
     "The file's first stream of a kind: by the demuxer that its content names, from an open file, so no address is followed."
-    av = _av(path)
+    said = "sound" if kind == "audio" else "video"
+    av = _av(path, said)
     with open(path, "rb") as f, av.open(f, format=known, metadata_errors="ignore") as box:
         if not (streams := getattr(box.streams, kind)):
-            raise _bad("sound" if kind == "audio" else "video", path, f"has no {'sound' if kind == 'audio' else 'picture'} track")
+            raise _bad(said, path, f"has no {'sound' if kind == 'audio' else 'picture'} track")
         yield av, box, streams[0]
 
 def _video_frames(path, known: str, n: int, limits: Limits, draft: int | None) -> list[Image.Image]:
