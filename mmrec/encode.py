@@ -20,7 +20,7 @@ from safetensors.numpy import save_file
 from sklearn.decomposition import PCA
 from tqdm import tqdm
 
-from .data import Dataset, Features, MMRecError, cache_dir, write_atomic
+from .data import Dataset, Features, MMRecError, cache_dir, file_digest, write_atomic
 from .encoders import (AudioEncoder, Encoder, ImageEncoder, JointEncoder, TextEncoder, VideoEncoder, default_encoders,
                             joint_encoders, read_raw)
 from .pretrained import PACKAGED, packaged
@@ -90,10 +90,9 @@ def _read_shard(file: Path) -> np.ndarray:
 # %% ../nbs/02_encode.ipynb #f0b53a20
 def content_key(raw, modality: str) -> bytes:
     "16 bytes that name the content of a text (modality `text`) or of a file; none for what cannot be read."
-    new = partial(hashlib.blake2b, digest_size=16)
     try:
-        if modality == "text": return new(raw.encode(errors="surrogatepass")).digest()
-        with open(raw, "rb") as f: return hashlib.file_digest(f, new).digest()  # a film need not fit into memory
+        if modality != "text": return file_digest(raw)
+        return hashlib.blake2b(raw.encode(errors="surrogatepass"), digest_size=16).digest()
     except (OSError, AttributeError, ValueError): return b""  # its reader will say what is wrong
 
 # %% ../nbs/02_encode.ipynb #9138953b

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from . import need
-from .data import Dataset, MMRecError, best_device
+from .data import Dataset, MMRecError, best_device, seeded, seeded, seeded
 from .preprocess import MediaError, clean_text, image_transform, log_mel, read_audio, read_frames, read_image, resample
 from .pretrained import PACKAGED, MusiCNN, load_lite0, load_musicnn, locate
 
@@ -108,7 +108,7 @@ def _load_transformer(folder: Path, pretrained: bool, seed: int = 0) -> nn.Modul
     from transformers.utils import logging; logging.disable_progress_bar()  # loading takes a second
     try:
         if pretrained: return AutoModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-        with torch.random.fork_rng(devices=[]): torch.manual_seed(seed); return AutoModel.from_config(AutoConfig.from_pretrained(folder))
+        with seeded(seed): return AutoModel.from_config(AutoConfig.from_pretrained(folder))
     except (OSError, ValueError, KeyError) as e:
         raise MMRecError(f"model folder {folder.name}: {str(e).splitlines()[0][:120]}; it needs config.json and model.safetensors") from None
 
@@ -171,8 +171,7 @@ class TextEncoder(Encoder):
 # %% ../nbs/01c_encoders.ipynb #e9b3b57a
 def _load_library(library: str, short: str, pretrained: bool) -> nn.Module:
     "A model of timm or torchvision without the layer that names classes; random weights are the same each time."
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with seeded(0):
         if library == "timm":
             return need("timm").create_model(short, pretrained=pretrained, num_classes=0)
         if library != "torchvision": raise MMRecError(f"model '{library}:{short}': known libraries are timm and torchvision")

@@ -5,7 +5,7 @@ __all__ = ['taste_pairs', 'pair_loss', 'layer_stack', 'unfreeze', 'PairObjective
            'save_encoder']
 
 # %% ../nbs/02a_finetune.ipynb #3742063f
-import copy, json
+import copy, json, os, shutil
 from pathlib import Path
 
 import numpy as np, pandas as pd, torch
@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from .data import Dataset, MMRecError, seeded
+from .data import Dataset, MMRecError, disk_refusal, seeded
 from .encoders import Encoder, read_raw, to_device
 from .preprocess import image_transform, read_image
 
@@ -181,7 +181,7 @@ def _read(encoder: Encoder, dataset: Dataset, rows, augment: bool):
     raws = read_raw(encoder, dataset, rows)
     if augment and encoder.modality == "image":
         t = image_transform(encoder.size, True, encoder.preprocessing["mean"], encoder.preprocessing["std"])
-        raws = [t(read_image(p)) for p in raws]
+        raws = [t(read_image(p, draft=4 * encoder.size)) for p in raws]
     return to_device(encoder.collate([encoder.prepare(x) for x in raws]), encoder.device)
 
 def _vectors(self: _Run, examples: Int[np.ndarray, "n k"], augment: bool) -> Float[Tensor, "n k dim"]:
@@ -242,10 +242,18 @@ def save_encoder(
     encoder: Encoder,  # a transformers text, picture or sound encoder
     folder,  # where to; must not exist yet
 ) -> Path:
-    "Write model and tokenizer so that the folder's path can be given as an encoder's name."
+    "Write model and tokenizer so that the folder's path can be given as an encoder's name; all of it or nothing."
     folder = Path(folder)
     if folder.exists(): raise MMRecError(f"{folder.name} exists already: choose another name, nothing was written")
     if not hasattr(encoder.model, "save_pretrained"): raise MMRecError(f"{encoder.name} is no transformers model: keep its state_dict with safetensors instead")
-    encoder.model.save_pretrained(folder)
-    if hasattr(encoder, "tokenizer"): encoder.tokenizer.save_pretrained(folder)
+    part = folder.with_name(f".{folder.name}.{os.urandom(4).hex()}")
+    try:
+        part.mkdir(parents=True)
+        encoder.model.save_pretrained(part)
+        if hasattr(encoder, "tokenizer"): encoder.tokenizer.save_pretrained(part)
+        os.rename(part, folder)
+    except Exception as e:
+        if not (said := disk_refusal(e)): raise
+        raise MMRecError(f"{folder.name}: cannot be written to {folder.parent} ({said}); make room or choose another folder") from None
+    finally: shutil.rmtree(part, ignore_errors=True)
     return folder
