@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['LOSSES', 'NO_ORDER', 'NOT_LATER', 'DOLLAR', 'CARDS', 'read', 'comes_next', 'held', 'plain', 'title_of', 'step',
-           'item_cards', 'answer', 'sure', 'with_intervals', 'Blend', 'best_blend', 'made']
+           'item_cards', 'answer', 'sure', 'with_intervals', 'Blend', 'choose', 'best_blend', 'made']
 
 # %% ../nbs/10a_evidence.ipynb #38628c1a
 import base64, html, io, re, sys
@@ -32,6 +32,7 @@ def read(data: str, encoder: str = "",  # text encoder by name or folder; "": th
         try: ds = encode_items(ds, [e])
         except MediaError as said: left_out.append(f"{e.modality} of the items ({said})")
     if not comes_next(ds): left_out.append(f"the order of time ({NOT_LATER if ds.has_time else NO_ORDER})")
+    if not ds.valid.nnz: left_out.append("all that validation would choose (too few choices to keep some back for it)")
     return ds, left_out + [note.text for note in ds.account if note.kind in LOSSES]
 
 NO_ORDER = "no timestamps: what is held back was drawn at random"
@@ -142,12 +143,18 @@ class Blend:
         "The same mix of models that have read neither `split` nor a later part."
         return Blend([m.as_of(split) if hasattr(m, "as_of") else m for m in self.models], self.weights)
 
+def choose(models: dict, dataset: Dataset, metric: str, users=None) -> tuple[str, dict]:  # name -> fitted model
+    "The model that ranks validation best, with the metric of each; the first, and nothing, without a validation part."
+    if not dataset.valid.nnz: return next(iter(models)), {}
+    valid = {name: on_validation(m, dataset, metric, users=users) for name, m in models.items()}
+    return max(valid, key=valid.get), valid
+
 def best_blend(base, second, dataset: Dataset, weights=(0., .1, .2, .4, .8, 1.6), metric: str = "ndcg@20",
                users=None) -> tuple[Blend, pd.Series]:
     "The blend of base and second voice that ranks validation best, and the metric at every weight tried."
     mixes = {w: Blend([base, second], [1., w]) for w in weights}
-    tried = pd.Series({w: on_validation(m, dataset, metric, users=users) for w, m in mixes.items()}, name=metric)
-    return mixes[tried.idxmax()], tried
+    best, valid = choose(mixes, dataset, metric, users)
+    return mixes[best], pd.Series(valid, name=metric, index=list(mixes), dtype=float)
 
 # %% ../nbs/10a_evidence.ipynb #64295829
 def made(dataset: Dataset, *notes: str) -> None:  # notes: what is special to this report

@@ -288,7 +288,9 @@ def check_data(notebook: Path, given: dict, most: int = 30_000_000) -> None:  # 
 @contextmanager
 def logs_of(folder: Path, notebook: Path, given: dict):
     "Tell the kernel where its training may leave logs and checkpoints."
-    key = hashlib.sha256(json.dumps([notebook.stem, given], sort_keys=True, default=str).encode()).hexdigest()[:8]
+    from mmrec.provenance import Package
+    code = Package().made_from([c["source"] for c in _cells(notebook) if c["cell_type"] == "code"])  # other code: another model
+    key = hashlib.sha256(json.dumps([notebook.stem, given, code], sort_keys=True, default=str).encode()).hexdigest()[:8]
     place = folder/"training"/key
     with environment(MMREC_RUN=place.resolve(), WANDB_DIR=os.environ.get("WANDB_DIR", folder.resolve())): yield place
 
