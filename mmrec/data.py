@@ -490,7 +490,7 @@ def _read_inter(folder: Path, notes: list, **form) -> tuple[pd.DataFrame, Place]
 def _read_features(file: Path) -> Features:
     "One *_feat.npy; a row of zeros means that the item has none."
     try: values = np.load(file, mmap_mode="r", allow_pickle=False)  # mapped: a header that lies about the shape allocates nothing
-    except (ValueError, EOFError, OSError, MemoryError, OverflowError, SyntaxError, TypeError, AttributeError, KeyError, RecursionError) as e:
+    except Exception as e:  # whatever numpy says of a header that is none
         raise MMRecError(f"{file.name}: cannot be read ({brief(e)}); save a plain float array with numpy.save") from None
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu": raise MMRecError(f"{file.name}: no array of numbers; save a plain float array")
     if values.ndim != 2: raise MMRecError(f"{file.name}: shape {values.shape}; [items, dim] is wanted")

@@ -3,21 +3,23 @@
 # %% auto #0
 __all__ = ['MODALITIES', 'MEDIA', 'TEXT_COLUMNS', 'CHOICE', 'ITEM', 'KNOWN', 'plain', 'MOST_MADE', 'MOST_COLUMNS', 'FOREIGN',
            'SEPARATORS', 'LIST', 'PLAIN', 'ENGLISH', 'EUROPEAN', 'SUFFIXES', 'MOVIELENS', 'EARLIEST', 'LATEST', 'UNITS',
-           'STEMS', 'Note', 'Place', 'Mistakes', 'brief', 'name_columns', 'check_columns', 'shown', 'rename',
-           'check_size', 'open_table', 'measure', 'read_parquet', 'Form', 'sniff', 'read_text', 'not_text', 'read_json',
-           'flat', 'written_list', 'written_numbers', 'tidy', 'read_table', 'keep_as_given', 'read_ids', 'read_times',
-           'read_ratings', 'check_media', 'join_text', 'items_table', 'users_table', 'choices_table', 'find_tables']
+           'STEMS', 'MMRecError', 'Note', 'Place', 'Mistakes', 'brief', 'name_columns', 'check_columns', 'shown',
+           'rename', 'check_size', 'open_table', 'measure', 'read_parquet', 'Form', 'sniff', 'read_text', 'not_text',
+           'read_json', 'flat', 'written_list', 'written_numbers', 'tidy', 'read_table', 'keep_as_given', 'read_ids',
+           'read_times', 'read_ratings', 'check_media', 'join_text', 'items_table', 'users_table', 'choices_table',
+           'find_tables']
 
 # %% ../nbs/00_readers.ipynb #8cd1eb95
-import ast, codecs, csv, gzip, io, json, os, re, warnings
+import ast, csv, gzip, io, json, os, re, warnings
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np, pandas as pd
 
-from . import MMRecError
-
 # %% ../nbs/00_readers.ipynb #8b079ec9
+class MMRecError(ValueError):
+    "Something the user can mend: one line that says what is wrong, where, and the way out."
+
 class Note(NamedTuple):
     "One line of the account of what was read."
     kind: str  # used, kept, ignored, form, dropped, repeats, missing, time, split, text
@@ -197,11 +199,12 @@ SEPARATORS = {"::": "'::'", "\t": "tabs", ";": "semicolons", "|": "'|'", ",": "c
 def sniff(file: Path, sep: str | None = None, encoding: str | None = None) -> Form:
     "Encoding, separator and column names of a text table, from its beginning."
     if encoding is not None:
-        try: codecs.lookup(encoding)
+        try: "a".encode(encoding)
         except (LookupError, TypeError, ValueError): raise MMRecError(f"encoding={encoding!r} is not known; give for example 'utf-8' or 'latin-1'") from None
     with open_table(file) as f: head = f.read(2**16)
     encoding = encoding or ("utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
-    text = head.decode(encoding, errors="replace")
+    try: text = head.decode(encoding, errors="replace")
+    except UnicodeError as e: raise MMRecError(f"{file.name}: not {encoding} ({brief(e)}); give the right encoding=") from None
     if text.lstrip()[:1] in ("{", "["): return Form(encoding, "", [], {}, True)
     lines = [l for l in re.split(r"\r\n|\n|\r", text) if l.strip()]
     if not lines: raise MMRecError(f"{file.name}: empty; the first line must name the columns")
@@ -349,14 +352,14 @@ def read_table(file, kind: str, *, columns=None, text=None, sep=None, encoding=N
             if form.sep != ",": notes.append(Note("form", 1, f"{file.name}: separated by {SEPARATORS.get(form.sep, repr(form.sep))}"))
             if form.encoding not in ("utf-8", "utf-8-sig"): notes.append(Note("form", 1, f"{file.name}: read as {form.encoding}"))
     except MMRecError: raise
-    except UnicodeError: raise MMRecError(not_text(file, form.encoding)) from None
+    except UnicodeError as e: raise MMRecError(not_text(file, form.encoding) if form else f"{file.name}: damaged ({brief(e)}); save it again") from None
     except pd.errors.EmptyDataError: raise MMRecError(f"{file.name}: empty; the first line must name the columns") from None
     except MemoryError: raise MMRecError(f"{file.name}: does not fit into memory; save it in parts") from None
     except Exception as e:
         said = brief(" ".join(str(e).split()), 200).removeprefix("Error tokenizing data. C error: ")
         raise MMRecError(f"{file.name}: cannot be read ({said}); look for a stray quote or separator there (sep= names another)") from None
     if not len(table): raise MMRecError(f"{file.name}: no rows; it must hold at least one")
-    return _genres(table) if file.name == "u.item" else table, Place(file.name, first), notes
+    return _genres(table) if file.name == "u.item" and "unknown" in table else table, Place(file.name, first), notes
 
 def keep_as_given(ours: str, text=None) -> bool:
     "Columns whose cells are words, whatever they look like: 007 is a title, too."
@@ -490,7 +493,7 @@ def join_text(items: pd.DataFrame, columns) -> pd.Series:
     out = pd.Series("", index=items.index, dtype=object)
     for c in columns:
         part = items[c].map(flat)
-        if part.dtype.kind == "f" and (part.dropna() % 1 == 0).all(): part = part.astype("Int64")  # 1984, not 1984.0
+        if part.dtype.kind == "f" and ((part.dropna() % 1 == 0) & (part.dropna().abs() < 2**53)).all(): part = part.astype("Int64")  # 1984, not 1984.0
         part = part.astype(object).where(part.notna(), "").astype(str).str.strip().str.replace("|", ", ", regex=False)
         out = out.where(part == "", out.where(out == "", out.str.rstrip(".") + ". ") + part)
     return out.where(out != "", np.nan)
