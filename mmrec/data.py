@@ -420,7 +420,7 @@ def _split(x: pd.DataFrame, split: str, n_items: int, seed: int, place: Place) -
     if split != "auto": raise MMRecError(f"{place.name}: {why}; use split='random' or a column split, or bring more")
     label = split_random(x, seed=seed)
     if not (label == 2).any(): return label, [Note("split", 1, "too few choices to keep some for a test: all are for training")]
-    return label, [Note("split", 1, f"histories are too short for the last choice of each to be kept for the test (at most {longest} choices): the choices to test are drawn at random")]
+    return label, [Note("short histories", 1, f"histories are too short for the last choice of each to be kept for the test (at most {longest} choices): the choices to test are drawn at random")]
 
 # %% ../nbs/00_data.ipynb #e8451c84
 def _assemble(tables: dict, notes: list, *, name, root=None, split="auto", min_rating=None, text=None, seed=0, strict=False,
