@@ -83,8 +83,8 @@ def choice_view(train: sp.csr_matrix, dim: int = 64, seed: int = 0) -> Features:
     "Items by who chose them: the leading directions of the degree-normalised interactions."
     users, items = (np.asarray(train.sum(a)).ravel() for a in (1, 0))
     x = sp.diags(1/np.sqrt(np.maximum(users, 1))) @ train @ sp.diags(1/np.sqrt(np.maximum(items, 1)))
-    dim = min(dim, min(x.shape) - 1)
-    _, s, v = sp.linalg.svds(x.astype(np.float64), k=dim, random_state=seed)
+    if (dim := min(dim, min(x.shape) - 1)) > 0: _, s, v = sp.linalg.svds(x.astype(np.float64), k=dim, random_state=seed)
+    else: _, s, v = np.linalg.svd(x.toarray().astype(np.float64), full_matrices=False)  # one person, or one item
     return Features((v.T*s).astype(np.float32), items > 0, {"encoder": "choice"})
 
 def whiten(f: Features, rank: int, ridge: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -286,7 +286,8 @@ class Held:
         if self.handle is not None: os.close(self.handle)
         self.handle = None
     def __del__(self):
-        if getattr(self, "handle", None) is not None: self.close()
+        try: self.close()
+        except Exception: pass  # Python itself is ending
 
 def exchange(a: Path, b: Path) -> bool:
     "Two names change places in one step; False where the system cannot."
@@ -531,7 +532,10 @@ def encoder(bundle: Bundle, modality: str):
         with _building:
             found = bundle.encoders.get(modality)
             if found is None or (isinstance(found, tuple) and time.monotonic() > found[1]):
-                try: found = adopt(bundle, build_encoder(what)); _ = found.dim  # with its weights, or not at all
+                try:  # others see it when all of it is there: libraries load lazily, and not safely in two threads at once
+                    new = build_encoder(what)
+                    _ = new.dim, getattr(new, "tokenizer", None)
+                    found = adopt(bundle, new)
                 except MMRecError as e: found = bundle.encoders[modality] = str(e), time.monotonic() + AGAIN
     if isinstance(found, tuple): raise Unreadable(f"{modality} cannot be read here: {found[0]}")
     return found
