@@ -484,11 +484,35 @@ def _parser() -> argparse.ArgumentParser:
     s.add_argument("bundle", help="folder that save_bundle wrote")
     s.add_argument("--host", default="127.0.0.1", help="address to listen on (default: only this machine)")
     s.add_argument("--port", default=8000, type=int, help="default: 8000")
-    s.add_argument("--token", help="bearer token that requests must carry")
-    s.add_argument("--index", metavar="URI", help="Milvus instead of the exact index: a .db file or the address of a server (its token: $MILVUS_TOKEN)")
-    s.add_argument("--keep", action=argparse.BooleanOptionalAction, default=True, help="items added by requests outlive a restart (default: yes)")
+    _serve_options(s)
     p.report_parser = r
     return p
+
+# %% ../nbs/10_report.ipynb #5e7e0001
+def _serve_options(s: argparse.ArgumentParser) -> None:
+    s.add_argument("--token-file", metavar="FILE", help="holds the token that requests must carry (or set $MMREC_TOKEN)")
+    s.add_argument("--token", help="the same on the command line; it is moved out of the process list at once, but stays in your shell's history")
+    s.add_argument("--digest", help="serve only the bundle of this digest (what `mmrec serve` prints at its start)")
+    s.add_argument("--public-url", metavar="URL", help="what people see in front of a proxy, e.g. https://shop.example/for-you")
+    s.add_argument("--allow-host", metavar="NAME", action="append", default=[], help="a further name that requests may be sent to")
+    s.add_argument("--index", metavar="URI", help="Milvus instead of the exact index: a .db file or the address of a server (its token: $MILVUS_TOKEN)")
+    s.add_argument("--keep", action=argparse.BooleanOptionalAction, default=True, help="items added by requests outlive a restart (default: yes)")
+
+def _serve(a, typed: bool) -> int:  # typed: on a command line, which others can read
+    if a.token is not None and typed:  # start again with the token where only this user sees it
+        if not a.token.strip(): raise MMRecError("--token is empty; give a long random text, or leave it out")
+        at = next(i for i, x in enumerate(sys.orig_argv) if x == "--token" or x.startswith("--token="))
+        rest = sys.orig_argv[:at] + sys.orig_argv[at + 1 + (sys.orig_argv[at] == "--token"):]
+        os.execve(sys.executable, [sys.executable, *rest[1:]], os.environ | {"MMREC_TOKEN": a.token})
+    token = a.token
+    if not 0 <= a.port < 65536: raise MMRecError(f"--port {a.port}: a whole number from 1 to 65535 is wanted (0: any that is free)")
+    if not Path(a.bundle).exists() and not any(Path(a.bundle).absolute().parent.glob(f".{Path(a.bundle).name}.*.old")):
+        raise MMRecError(f"{str(a.bundle)[:200]}: no such bundle; write one with mmrec.bundle.save_bundle")  # before libraries are loaded
+    if a.token_file is not None:
+        try: token = Path(a.token_file).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as e: raise MMRecError(f"--token-file {a.token_file}: cannot be read ({getattr(e, 'strerror', None) or 'no text'}); give a text file with the token") from None
+    from mmrec.app import serve  # needs the extra `serve`, which the other commands do without
+    return serve(a.bundle, host=a.host, port=a.port, token=token, keep=a.keep, index=a.index, digest=a.digest, public_url=a.public_url, allow_hosts=a.allow_host) or 0
 
 # %% ../nbs/10_report.ipynb #bfdc5862
 def _report(a, parser) -> int:
@@ -548,7 +572,7 @@ def main(argv: list[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"): stream.reconfigure(errors="backslashreplace")
     parser = _parser()
     a = parser.parse_args(argv)
-    try: return _run(a, parser)
+    try: return _run(a, parser, argv is None)
     except MMRecError as e: print(f"mmrec: {' '.join(str(e).split())}", file=sys.stderr); return 2
     except ReportFailed as e:
         print(f"mmrec: {e}" if e.user_error else f"mmrec: {e}\nThe page as far as it came: {e.report.resolve()}", file=sys.stderr)
@@ -561,12 +585,10 @@ def main(argv: list[str] | None = None) -> int:
         print(f"mmrec: {about}: {said}; {log_of(e)}", file=sys.stderr)
         return 2
 
-def _run(a, parser) -> int:
+def _run(a, parser, typed: bool) -> int:  # typed: on a command line
     "What was asked for."
     if a.command == "list": return _list()
-    if a.command == "serve":
-        from mmrec.app import serve  # needs the extra `serve`, which the other commands do without
-        return serve(a.bundle, host=a.host, port=a.port, token=a.token, keep=a.keep, index=a.index) or 0
+    if a.command == "serve": return _serve(a, typed)
     with stoppable():
         if a.command == "report": return _report(a, parser)
         if a.command == "compare": return _compare(a)
