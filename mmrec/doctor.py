@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
-from . import PIP, MMRecError, extra_of, need
+from . import PIP, MMRecError, need
 
 # %% ../nbs/10c_doctor.ipynb #d0c00008
 @dataclass(frozen=True)

@@ -223,9 +223,12 @@ def said_by(failed) -> tuple[str, bool]:
     "One line of what a failed cell said, and whether the user can mend it."
     mine = failed.ename in {"MMRecError"} | {c.__name__ for c in _family(MMRecError)} or bool(DISK.search(failed.evalue))
     text = failed.evalue if mine else f"{failed.ename}: {failed.evalue}"
+    if failed.ename in ("ImportError", "ModuleNotFoundError"):  # the environment, not the page
+        mine, text = True, f"{text}; `mmrec doctor` says what to install"
     return " ".join(text.split())[:500], mine
 
 def _family(kind: type) -> set[type]: return {c for s in kind.__subclasses__() for c in {s, *_family(s)}}
+
 
 # %% ../nbs/10_report.ipynb #19466b95
 from importlib.metadata import PackageNotFoundError, version
@@ -480,6 +483,8 @@ def _parser() -> argparse.ArgumentParser:
     c = sub.add_parser("compare", help="results of several runs side by side")
     c.add_argument("runs", nargs="+", metavar="RUN", help="folders that `mmrec report` wrote")
     c.add_argument("--out", metavar="FILE.html", help="write the table as a page, too")
+    d = sub.add_parser("doctor", help="is this environment fit? versions, device, extras, cache, weights, network")
+    d.add_argument("--json", action="store_true", help="for a program, or a report of a fault")
     s = sub.add_parser("serve", help="answer requests from a bundle folder over HTTP")
     s.add_argument("bundle", help="folder that save_bundle wrote")
     s.add_argument("--host", default="127.0.0.1", help="address to listen on (default: only this machine)")
@@ -574,6 +579,7 @@ def main(argv: list[str] | None = None) -> int:
     a = parser.parse_args(argv)
     try: return _run(a, parser, argv is None)
     except MMRecError as e: print(f"mmrec: {' '.join(str(e).split())}", file=sys.stderr); return 2
+    except ImportError as e: print(f"mmrec: {e}; `mmrec doctor` says what to install", file=sys.stderr); return 2
     except ReportFailed as e:
         print(f"mmrec: {e}" if e.user_error else f"mmrec: {e}\nThe page as far as it came: {e.report.resolve()}", file=sys.stderr)
         return 2 if e.user_error else 1
@@ -589,6 +595,9 @@ def _run(a, parser, typed: bool) -> int:  # typed: on a command line
     "What was asked for."
     if a.command == "list": return _list()
     if a.command == "serve": return _serve(a, typed)
+    if a.command == "doctor":
+        from mmrec.doctor import doctor
+        return doctor(a.json)
     with stoppable():
         if a.command == "report": return _report(a, parser)
         if a.command == "compare": return _compare(a)
