@@ -191,6 +191,13 @@ class Sequential(Recommender):
         before.values_, before.offsets_ = self.trained_, self.train_offsets_
         return before
 
+    def _sound(self) -> bool:
+        "Whether kept histories, read from a file, are of these people and items."
+        read = (self.values_, self.offsets_), (self.trained_, self.train_offsets_)
+        return all(at.shape == (len(self.user_ids_) + 1,) and at[0] == 0 and at[-1] == len(v)
+                   and (np.diff(at) >= 0).all() and v.dtype.kind in "iu" and v.ndim == 1
+                   and ((v >= 0) & (v < len(self.item_ids_))).all() for v, at in read)
+
     def score_sequence(self, h: Histories) -> Float[torch.Tensor, "rows items"]:
         "Scores of what comes next after each history; popularity after an empty one."
         if not hasattr(self, "popularity_"):

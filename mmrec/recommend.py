@@ -61,6 +61,7 @@ class Recommender(BaseEstimator):
             raise MMRecError(f"score: user_rows {rows.tolist()!r:.60}; rows in 0..{n - 1:,} are wanted, ids go into recommend")
         return rows.astype(np.int64)
 
+    def _sound(self) -> bool: return True  # of a model that was read: whether its learned state fits together
     def _fit(self, dataset): raise NotImplementedError
     def _score(self, rows): return self._from_history(self.train_[rows])
     def _from_history(self, x): raise MMRecError(f"{type(self).__name__} knows only the users it was fitted with; fit it again")
@@ -240,11 +241,12 @@ def _state(meta: dict, arrays: dict, prefix: str = "", fitted: bool = True) -> R
         if not isinstance(ids, list) or not all(isinstance(i, str) for i in ids) or len(set(ids)) != len(ids): raise MMRecError("ids that are no list of different texts")
     for x in (model.train_, model.seen_):
         if not sp.issparse(x) or x.shape != (len(model.user_ids_), len(model.item_ids_)): raise MMRecError("choices that do not fit the ids")
+    if not model._sound(): raise MMRecError("learned state that does not fit together")
     return model
 
 def _proven(model: Recommender) -> Recommender:
     "The same, once it has scored a few people and one item's relatives: numbers, one per item."
-    rows = np.unique(np.r_[0, len(model.user_ids_) - 1, np.flatnonzero(np.diff(model.train_.indptr))[:2]])
+    rows = np.unique(np.r_[0, len(model.user_ids_) - 1, np.flatnonzero(np.diff(model.train_.indptr))[:8]])
     with contextlib.suppress(NotImplementedError):
         s = model.score(rows)
         if s.shape != (len(rows), len(model.item_ids_)) or s.isnan().any(): raise MMRecError("scores that are no numbers")
