@@ -3,11 +3,10 @@
 # %% auto #0
 __all__ = ['MODALITIES', 'MEDIA', 'TEXT_COLUMNS', 'CHOICE', 'ITEM', 'KNOWN', 'plain', 'MOST_MADE', 'MOST_COLUMNS', 'FOREIGN',
            'SEPARATORS', 'LIST', 'PLAIN', 'ENGLISH', 'EUROPEAN', 'SUFFIXES', 'MOVIELENS', 'EARLIEST', 'LATEST', 'UNITS',
-           'STEMS', 'MMRecError', 'Note', 'Place', 'Mistakes', 'brief', 'name_columns', 'check_columns', 'shown',
-           'rename', 'check_size', 'open_table', 'measure', 'read_parquet', 'Form', 'sniff', 'read_text', 'not_text',
-           'read_json', 'flat', 'written_list', 'written_numbers', 'tidy', 'read_table', 'keep_as_given', 'read_ids',
-           'read_times', 'read_ratings', 'check_media', 'join_text', 'items_table', 'users_table', 'choices_table',
-           'find_tables']
+           'STEMS', 'Note', 'Place', 'Mistakes', 'brief', 'name_columns', 'check_columns', 'shown', 'rename',
+           'check_size', 'open_table', 'measure', 'read_parquet', 'Form', 'sniff', 'read_text', 'not_text', 'read_json',
+           'flat', 'written_list', 'written_numbers', 'tidy', 'read_table', 'keep_as_given', 'read_ids', 'read_times',
+           'read_ratings', 'check_media', 'join_text', 'items_table', 'users_table', 'choices_table', 'find_tables']
 
 # %% ../nbs/00_readers.ipynb #8cd1eb95
 import ast, csv, gzip, io, json, os, re, warnings
@@ -16,10 +15,9 @@ from typing import NamedTuple
 
 import numpy as np, pandas as pd
 
-# %% ../nbs/00_readers.ipynb #8b079ec9
-class MMRecError(ValueError):
-    "Something the user can mend: one line that says what is wrong, where, and the way out."
+from . import MMRecError
 
+# %% ../nbs/00_readers.ipynb #8b079ec9
 class Note(NamedTuple):
     "One line of the account of what was read."
     kind: str  # used, kept, ignored, form, dropped, repeats, missing, time, split, text
