@@ -168,14 +168,18 @@ def _digest(meta: dict, arrays: dict) -> str:
 
 @contextlib.contextmanager
 def _alone(folder: Path):
-    "One at a time in a folder, where the system has locks for folders."
-    try: import fcntl
-    except ImportError: yield; return
-    handle = os.open(folder, os.O_RDONLY)
+    "One at a time in a folder, where the system has locks for folders; whether it has. A kill lets go."
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally: os.close(handle)
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY) if os.name == "posix" else None
+    except OSError as e: raise MMRecError(f"{folder.name:.80}: cannot be written ({e.strerror}); choose another folder") from None
+    try:
+        if handle is not None:
+            import fcntl
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield handle is not None
+    finally:
+        if handle is not None: os.close(handle)
 
 def save(self: Recommender, folder) -> Path:
     "Write settings and plain state to model.json, arrays to model.safetensors; a kill leaves the old model or the new one."
@@ -185,13 +189,13 @@ def save(self: Recommender, folder) -> Path:
     try: text = json.dumps(meta)
     except TypeError as e: raise MMRecError(f"{type(self).__name__}.save: {e}; learned state must be arrays or plain values") from None
     text = json.dumps(meta | {"key": key, "digest": _digest(json.loads(text), arrays)})
-    new = write_atomic(folder/f"model.{key}.safetensors", lambda p: save_file(arrays, p, metadata={"key": key}))
-    with _alone(folder):
+    with _alone(folder) as locked:
+        new = write_atomic(folder/f"model.{key}.safetensors", lambda p: save_file(arrays, p, metadata={"key": key}))
         write_atomic(folder/"model.json", lambda p: Path(p).write_text(text, encoding="utf-8"))  # from here on it is the new one
         os.replace(new, folder/"model.safetensors")
-    for stray in folder.glob("model.*.safetensors"):  # of saves that were killed; a running one is younger
-        with contextlib.suppress(OSError):
-            if time.time() - stray.stat().st_mtime > 3600: stray.unlink()
+        for stray in (*folder.glob("model.*.safetensors"), *folder.glob(".model.*")):  # of saves that were killed
+            with contextlib.suppress(OSError):
+                if locked or time.time() - stray.stat().st_mtime > 3600: stray.unlink()
     return folder
 
 Recommender.save = save
