@@ -79,9 +79,10 @@ def _similar(self: MultimodalRecommender, row): return self.item_vectors_ @ self
 
 def as_of(self: MultimodalRecommender, split):
     "Without what the prior reads from validation, for whoever measures there."
-    if split != "valid" or self.prior is None or self.history == "train": return self
+    if split != "valid" or self.prior is None: return self
     before = copy.copy(self)
-    before.prior_history_ = self.prior_train_
+    before.prior_ = self.prior_.as_of(split)
+    if self.history != "train": before.prior_history_ = self.prior_train_
     return before
 
 for f in (_score, _fold, _from_history, _similar, as_of): setattr(MultimodalRecommender, f.__name__, f)

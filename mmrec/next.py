@@ -17,13 +17,14 @@ from .recommend import Recommender
 # %% ../nbs/08e_next.ipynb #1f5f0435
 class Beside(Sequential):
     "Up to three more recommenders beside a first one; weights by validation, unless given."
+    refit = False  # the voices do that, each for itself
     def __init__(self, first=None, second=None, third=None, fourth=None, weights=None,
                  metric="ndcg@10", ahead=1, most=2000, rounds=2):
         self.first, self.second, self.third, self.fourth = first, second, third, fourth
         self.weights, self.metric, self.ahead = weights, metric, ahead
         self.most, self.rounds = most, rounds
 
-    def _learn(self, dataset, h):
+    def _learn(self, dataset, h, chosen=None):
         given = [m for m in (self.first, self.second, self.third, self.fourth) if m is not None]
         if wrong := [m for m in given if not isinstance(m, Recommender)]:
             raise MMRecError(f"Beside: {wrong[0]!r} is no recommender")
@@ -37,7 +38,7 @@ class Beside(Sequential):
 
     def _weigh(self, dataset, voices, grid=(0., .1, .25, .5, 1., 2.)) -> None:
         "One weight after the other, the best of the grid on validation."
-        kept, k = [Kept(v) for v in voices], int(self.metric.split("@")[1])
+        kept, k = [Kept(v.as_of("valid")) for v in voices], int(self.metric.split("@")[1])
         most = max(200, min(self.most, 2**28//dataset.n_items//len(voices)))
         def value(weights):
             found = evaluate_next(Sum(kept, weights), dataset, k, "valid", self.ahead, most=most)
@@ -48,6 +49,15 @@ class Beside(Sequential):
                 options = {w: value([*self.weights_[:i], w, *self.weights_[i + 1:]]) for w in grid}
                 self.weights_[i] = max(options, key=options.get)
                 self.tried_ += [[i, w, v] for w, v in options.items()]
+
+    def as_of(self, split):
+        "Every voice as it stood before `split`, with the same weights."
+        before = super().as_of(split)
+        if split == "valid":
+            for n in range(4):
+                voice = getattr(self, f"voice{n}_")
+                setattr(before, f"voice{n}_", voice and voice.as_of(split))
+        return before
 
     def voices(self) -> list[Recommender]:
         "The fitted recommenders, in the order of their weights."

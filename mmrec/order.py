@@ -176,17 +176,24 @@ def stretches(h: Histories, length: int) -> Histories:
 # %% ../nbs/08c_order.ipynb #a3ae2390
 class Sequential(Recommender):
     "Base of the models that read order; a subclass writes `_learn` and `_next(histories)`."
+    refit = True  # learn once more from training and validation, with the settings chosen
 
     def _fit(self, dataset):
         h, all_ = histories(dataset), histories(dataset, ("train", "valid"))
-        self.popularity_ = np.asarray(dataset.train.sum(0), np.float32).ravel()
         self.values_, self.offsets_ = all_.values, np.r_[0, all_.stop]
         self.trained_, self.train_offsets_ = h.values, np.r_[0, h.stop]
-        self._learn(dataset, h)
+        chosen = None
+        if self.refit and dataset.valid.nnz:
+            chosen = self.before_ = clone(self).set_params(refit=False).fit(dataset)
+            x = dataset.interactions[dataset.interactions["split"] < 2]
+            dataset, h = replace(dataset, interactions=x.assign(split=np.int8(0))), all_
+        self.popularity_ = np.asarray(dataset.train.sum(0), np.float32).ravel()
+        self._learn(dataset, h, chosen)
 
     def as_of(self, split: str) -> "Sequential":
-        "Itself as it stood before `split`: validation is scored from training choices only."
+        "Itself as it stood before `split`: neither learned from validation nor has read it."
         if split != "valid": return self
+        if hasattr(self, "before_"): return self.before_.as_of(split)
         before = copy.copy(self)
         before.values_, before.offsets_ = self.trained_, self.train_offsets_
         return before
@@ -252,11 +259,11 @@ def score_sequence(model: Recommender, h: Histories) -> Float[torch.Tensor, "row
 # %% ../nbs/08c_order.ipynb #895b656d
 class Transitions(Sequential):
     "What came after an item, near and far, read from the last few choices."
-    def __init__(self, ahead=3, fade=.7, back=.5, popularity=.5, recency=1.):
+    def __init__(self, ahead=3, fade=.7, back=.5, popularity=.5, recency=1., refit=True):
         self.ahead, self.fade, self.back = ahead, fade, back  # G, phi, b
-        self.popularity, self.recency = popularity, recency  # beta, rho
+        self.popularity, self.recency, self.refit = popularity, recency, refit  # beta, rho
 
-    def _learn(self, dataset, h):
+    def _learn(self, dataset, h, chosen=None):
         n, (row, at) = dataset.n_items, h.places()
         items, c = h.values[at], sp.csr_matrix((dataset.n_items,)*2, dtype=np.float32)
         for g in range(1, self.ahead + 1):
@@ -277,11 +284,11 @@ class Transitions(Sequential):
 # %% ../nbs/08c_order.ipynb #9b88ca63
 class SequenceKNN(Sequential):
     "Histories that share late choices with this one (V-SKNN; with `near`, the place rule of STAN)."
-    def __init__(self, neighbours=200, recency=3., near=3.):
+    def __init__(self, neighbours=200, recency=3., near=3., refit=True):
         # m, rho, delta (None: V-SKNN)
-        self.neighbours, self.recency, self.near = neighbours, recency, near
+        self.neighbours, self.recency, self.near, self.refit = neighbours, recency, near, refit
 
-    def _learn(self, dataset, h):
+    def _learn(self, dataset, h, chosen=None):
         row, at = h.places()
         self.known_, self.ends_ = h.values[at], np.r_[0, np.cumsum(h.lengths)]
         self.index_ = h.matrix(dataset.n_items)
@@ -317,14 +324,15 @@ class SequenceKNN(Sequential):
 # %% ../nbs/08c_order.ipynb #cebd8940
 class Fading(Sequential):
     "A model of chapter 07 that reads faded histories; `recency=None` is chosen on validation."
-    def __init__(self, model=None, recency=None, metric="ndcg@10", ahead=1):
+    def __init__(self, model=None, recency=None, metric="ndcg@10", ahead=1, refit=True):
         self.model, self.recency = model, recency  # model None: ItemKNN()
-        self.metric, self.ahead = metric, ahead  # what validation chooses by
+        self.metric, self.ahead, self.refit = metric, ahead, refit  # what validation chooses by
 
-    def _learn(self, dataset, h):
+    def _learn(self, dataset, h, chosen=None):
         self.model_ = clone(self.model if self.model is not None else ItemKNN()).fit(dataset)
         self.recency_, self.tried_ = self.recency, {}
-        if self.recency is None and dataset.valid.nnz:
+        if chosen is not None: self.recency_, self.tried_ = chosen.recency_, chosen.tried_
+        elif self.recency is None and dataset.valid.nnz:
             for self.recency_ in (.5, 1., 2., 4., 8., 16., 64., 1e6):
                 k = int(self.metric.split("@")[1])
                 found = evaluate_next(self, dataset, k, "valid", self.ahead, most=2000)
@@ -352,6 +360,7 @@ def evaluate_next(
         raise MMRecError(f"evaluate_next: exclude={exclude!r}; use 'earlier' or 'none'")
     ks = tuple(sorted(int(x) for x in np.atleast_1d(k)))
     if ks[0] < 1: raise MMRecError(f"evaluate_next: k={ks[0]}; a list has at least one place")
+    if hasattr(model, "as_of"): model = model.as_of(split)  # one that has not read the answers
     prefix, then = moments(dataset, split, ahead)
     answers = _answers(prefix, then, dataset.n_items, exclude, candidates)
     rows = np.flatnonzero(np.diff(answers.indptr))

@@ -247,6 +247,7 @@ class SequenceRecommender(Sequential):
                  lr=1e-3, epochs=20, patience=3, batch=None,  # stretches a step; None: by questions
                  metric="ndcg@10", most=4000,  # what chooses the epoch, on how many moments
                  towers=1,  # networks whose scores are averaged
+                 refit=True,  # once the epochs are chosen, learn from validation, too
                  checkpoint=None, progress=True, seed=0):
         self.block, self.layers, self.dim, self.heads = block, layers, dim, heads
         self.length, self.dropout, self.loss, self.negatives = length, dropout, loss, negatives
@@ -254,9 +255,10 @@ class SequenceRecommender(Sequential):
         self.start, self.ids, self.modalities, self.fusion = start, ids, modalities, fusion
         self.id_dropout, self.side, self.lr, self.epochs = id_dropout, side, lr, epochs
         self.patience, self.batch, self.metric, self.most = patience, batch, metric, most
-        self.towers, self.checkpoint, self.progress, self.seed = towers, checkpoint, progress, seed
+        self.towers, self.refit, self.checkpoint = towers, refit, checkpoint
+        self.progress, self.seed = progress, seed
 
-    def _learn(self, dataset, h):
+    def _learn(self, dataset, h, chosen=None):
         if self.loss not in losses():
             raise MMRecError(f"loss={self.loss!r} is not known; use one of {', '.join(losses())}")
         if not self.temperature > 0: raise MMRecError(f"temperature={self.temperature}: positive")
@@ -267,8 +269,13 @@ class SequenceRecommender(Sequential):
         bar = tqdm(total=self.epochs*self.towers, disable=not self.progress, unit="epoch")
         with bar, torch.random.fork_rng():
             for t in range(self.towers):
-                items, trunk, log = self._fit_tower(t, dataset, h, cut, bar)
+                # how long the last fit is was chosen before
+                stop = chosen and chosen.best_epochs_[t]
+                items, trunk, log = self._fit_tower(t, dataset, h, cut, bar, stop)
                 vectors.append(items); trunks.append(trunk); self.history_ += log
+        best = [max((e for e in self.history_ if e["tower"] == t), key=lambda e: e["valid"])
+                for t in range(self.towers)]
+        self.best_epochs_ = [e["epoch"] + 1 for e in best]
         self.items_, self.trunks_ = torch.stack(vectors), torch.stack(trunks)
         self._ready = None  # networks are rebuilt from these weights
 
@@ -358,8 +365,8 @@ def side_numbers(h: Histories, reading: list[dict]) -> Float[Tensor, "choices wi
     return torch.from_numpy(np.concatenate(out, 1).astype(np.float32))
 
 # %% ../nbs/08d_sequence.ipynb #d92109fb
-def _fit_tower(self, t: int, dataset: Dataset, h: Histories, cut: Histories, bar):
-    "Train one network to its best validation epoch: item vectors, trunk weights, log."
+def _fit_tower(self, t: int, dataset: Dataset, h: Histories, cut: Histories, bar, stop: int | None):
+    "Train one network to its best validation epoch, or for `stop`: vectors, trunk weights, log."
     torch.manual_seed(self.seed*1000 + t)
     device = best_device()
     net = self._net(dataset, h).to(device)
@@ -367,12 +374,13 @@ def _fit_tower(self, t: int, dataset: Dataset, h: Histories, cut: Histories, bar
     loss = losses()[self.loss](dataset.n_items, self.negatives, popular, self.exponent,
                                self.calibration)
     optimiser, side = torch.optim.Adam(net.parameters(), lr=self.lr), side_numbers(h, self.side_)
-    file = Path(self.checkpoint)/f"sequence{t}.pt" if self.checkpoint else None
+    name = f"{'again' if stop else 'sequence'}{t}.pt"
+    file = Path(self.checkpoint)/name if self.checkpoint else None
     key = self._key(dataset) if file else None
     state = load_checkpoint(file, key) or {"key": key, "log": [], "score": -1., "best": None}
     if state["log"]:
         net.load_state_dict(state["net"]); optimiser.load_state_dict(state["optimiser"])
-    for epoch in range(len(state["log"]), self.epochs):
+    for epoch in range(len(state["log"]), stop or self.epochs):
         best = max(state["log"], key=lambda e: e["valid"])["epoch"] if state["log"] else epoch
         if epoch - 1 - best >= self.patience: break
         torch.manual_seed((self.seed*1000 + t)*100_003 + epoch + 1)
@@ -412,7 +420,7 @@ def _valid(self, dataset: Dataset, epoch: int) -> float:
 
 def _key(self, dataset: Dataset) -> dict[str, str]:
     "Which data and which settings a checkpoint belongs to."
-    free = ("checkpoint", "progress", "towers", "epochs", "patience")
+    free = ("checkpoint", "progress", "towers", "epochs", "patience", "refit")
     h = hashlib.sha256(dataset.hash.encode())
     for m, f in dataset.features.items(): h.update(m.encode() + f.values.tobytes())
     settings = {n: v for n, v in self.get_params(deep=False).items() if n not in free}
@@ -491,7 +499,8 @@ class SASRec(SequenceRecommender):
     "Self-attentive sequential recommendation (Kang & McAuley 2018), with a sampled softmax."
     def __init__(self, layers=1, dim=128, heads=2, length=50, dropout=.3, loss="sampled",
                  negatives=1024, temperature=.07, start="spectral", lr=1e-3, epochs=20, patience=3,
-                 batch=None, most=4000, towers=1, checkpoint=None, progress=True, seed=0):
+                 batch=None, most=4000, towers=1, refit=True, checkpoint=None,
+                 progress=True, seed=0):
         given = {n: v for n, v in locals().items() if n not in ("self", "__class__")}
         super().__init__(block="transformer", **given)
 
@@ -499,6 +508,6 @@ class GRU4Rec(SequenceRecommender):
     "Session-based recommendation by a recurrent network (Hidasi et al. 2016)."
     def __init__(self, layers=1, dim=128, length=50, dropout=.3, loss="sampled", negatives=1024,
                  temperature=.07, start="spectral", lr=1e-3, epochs=20, patience=3, batch=None,
-                 most=4000, towers=1, checkpoint=None, progress=True, seed=0):
+                 most=4000, towers=1, refit=True, checkpoint=None, progress=True, seed=0):
         given = {n: v for n, v in locals().items() if n not in ("self", "__class__")}
         super().__init__(block="gru", **given)
