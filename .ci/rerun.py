@@ -6,7 +6,7 @@
 
 A page that is done is saved at once, so the command can be stopped and started again.
 """
-import json, sys, tempfile, time
+import json, re, sys, tempfile, time
 from datetime import date
 from pathlib import Path
 
@@ -36,7 +36,10 @@ def keep(file: Path) -> None:
         done = run_report(run["report"], run["parameters"], folder, page=False)
         made, found = page_cells(json.loads(done.read_text("utf-8")))[1], read_record(done)
     run |= {"finished": f"{date.today()}", "seconds": made["seconds"], "versions": versions(), "record": found, "made_from": made}
-    file.write_text(json.dumps(run, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    one_line = lambda m: "[" + re.sub(r",\s+", ", ", m[1]) + "]"  # a list of numbers is one line
+    text = re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", one_line, json.dumps(run, indent=1, ensure_ascii=False))
+    assert json.loads(text) == run
+    file.write_text(text + "\n", encoding="utf-8")
 
 def main() -> int:
     sys.path.insert(0, str(root))

@@ -56,6 +56,7 @@ def headline(runs: dict[str, dict]) -> str:
     add("movielens_next", "MovieLens, the next films", ("{}", ["EASE"]), ("{}", ["EASE, history to test"]), ("{}", ["ALS of implicit"]),
         ("{}", ["VBPR of cornac"]), ("{}", ["its prior alone"]))
     add("movielens_new", "MovieLens, films nobody has rated, among themselves", ("{}", ["content ridge"]))
+    rows.append(f"| chance | {20/runs['movielens_new']['record']['items']:.3f} | |")
     table = "\n".join(["| | Recall@20 | NDCG@20 |", "|---|---|---|", *rows])
     verdict = "By paired 95 % intervals of NDCG@20 (first seed) against each model run beside it - " + ". ".join(said) + "." if said else ""
     return f"{BEGIN}\n{table}\n\n{verdict}\n\nWith the data beside the project (or in `$MMREC_DATA`), each of these prints its table:\n\n```sh\n" + "\n".join(commands) + f"\n```\n{END}"
