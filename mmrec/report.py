@@ -511,7 +511,7 @@ def _serve(a, typed: bool) -> int:  # typed: on a command line, which others can
         os.execve(sys.executable, [sys.executable, *rest[1:]], os.environ | {"MMREC_TOKEN": a.token})
     token = a.token
     if not 0 <= a.port < 65536: raise MMRecError(f"--port {a.port}: a whole number from 1 to 65535 is wanted (0: any that is free)")
-    if not Path(a.bundle).exists() and not any(Path(a.bundle).absolute().parent.glob(f".{Path(a.bundle).name}.*.old")):
+    if not os.path.exists(a.bundle) and not any(Path(a.bundle).absolute().parent.glob(f".{Path(a.bundle).name[:200]}.*.old")):
         raise MMRecError(f"{str(a.bundle)[:200]}: no such bundle; write one with mmrec.bundle.save_bundle")  # before libraries are loaded
     if a.token_file is not None:
         try: token = Path(a.token_file).read_text(encoding="utf-8").strip()
