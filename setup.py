@@ -11,7 +11,7 @@ extras = {k.removesuffix("_requirements"): cfg[k].split() for k in cfg if k.ends
 
 setup(
     name=cfg["lib_name"], version=cfg["version"], description=cfg["description"], keywords=cfg["keywords"],
-    author=cfg["author"], author_email=cfg["author_email"], url=f"https://github.com/{cfg['user']}/{cfg['repo']}",
+    author=cfg["author"], author_email=cfg["author_email"], url=f"https://github.com/{cfg['user']}/{cfg['repo']}" if cfg["user"] else None,
     long_description=(here/"README.md").read_text(encoding="utf-8"), long_description_content_type="text/markdown",
     license="Apache-2.0", license_files=["LICENSE"],
     classifiers=["Development Status :: 3 - Alpha", "Intended Audience :: Developers", "Intended Audience :: Education",

@@ -3,7 +3,7 @@
 A notebook is turned into Markdown, so that search, table of contents, link checks and dark mode are mkdocs' own. Formulas
 become MathML, as in the reports; formulas and outputs travel past the Markdown parser as placeholders.
 """
-import html, re
+import configparser, html, re
 from pathlib import Path
 
 import nbformat
@@ -12,7 +12,9 @@ from mkdocs.structure.files import File, Files
 from mmrec.report import BADGE, embed_figures, math
 
 root = Path(__file__).parent.parent
-REPO = "https://github.com/mmrec/mmrec/blob/main/"
+cfg = configparser.ConfigParser(delimiters=["="], interpolation=None)
+cfg.read(root/"settings.ini", encoding="utf-8")
+REPO = "https://github.com/{user}/{repo}/blob/{branch}/".format(**cfg["DEFAULT"])
 kept: dict[str, str] = {}  # placeholder -> HTML
 
 def keep(text: str, block: bool) -> str:

@@ -4,7 +4,7 @@
 nbdev does the export and removes metadata and execution counts. On top of that a committed page keeps only outputs
 that a reader needs: no progress bars or warnings (they go to stderr), no failed cell, nothing of the machine.
 """
-import json, re, subprocess, sys
+import configparser, json, re, subprocess, sys
 from pathlib import Path
 
 import nbformat
@@ -72,6 +72,25 @@ def write_index() -> None:
         if BEGIN in cell.source: cell.source = re.sub(f"(?s){re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: headline(runs), cell.source)
     nbformat.write(nb, path)
 
+BADGE_AT = re.compile(r"colab\.research\.google\.com/github/([\w.-]+)/([\w.-]+)/blob/([\w.-]+)/nbs/index\.ipynb")
+
+def address() -> None:
+    "Where the repository lies stands in settings.ini (user, repo, branch) and is written from there wherever a page names it."
+    cfg = configparser.ConfigParser(delimiters=["="], interpolation=None)
+    cfg.read(root/"settings.ini", encoding="utf-8")
+    user, repo, branch = (cfg["DEFAULT"].get(k, "") for k in ("user", "repo", "branch"))
+    found = BADGE_AT.search((root/"nbs"/"index.ipynb").read_text("utf-8"))
+    if not user or not found or found.groups() == (user, repo, branch): return
+    u, r, b = found.groups()  # what was written the last time
+    names = {f"github.com/{u}/{r}/blob/{b}/": f"github.com/{user}/{repo}/blob/{branch}/", f"github/{u}/{r}/blob/{b}/": f"github/{user}/{repo}/blob/{branch}/",
+             f"github.com/{u}/{r}": f"github.com/{user}/{repo}", f"{u}.github.io/{r}/": f"{user}.github.io/{repo}/",
+             f"&& cd {r}\\n": f"&& cd {repo}\\n", f"&& cd {r}\n": f"&& cd {repo}\n"}
+    for f in (*pages(), *(root/n for n in ("CONTRIBUTING.md", "CITATION.cff", "mkdocs.yml", "CHANGELOG.md"))):
+        if not f.is_file(): continue
+        before = after = f.read_text("utf-8")
+        for old, new in names.items(): after = after.replace(old, new)
+        if after != before: f.write_text(after, "utf-8")
+
 def readme() -> None:
     "README.md is index.ipynb as Markdown, its links pointing into nbs/."
     write_index()
@@ -84,6 +103,8 @@ def readme() -> None:
     text = re.sub(r"\[!\[Open in Colab\].*\n", "", text)
     text = re.sub(r"\]\((?!https?:|#|mailto:)([\w./-]+\.ipynb)\)", r"](nbs/\1)", text)
     text = re.sub(r"\]\(\.\./", "](", text)
+    if not re.search(r"(?m)^user *= *\S", (root/"settings.ini").read_text("utf-8")):  # nowhere published: nothing to clone
+        text = re.sub(r"(?m)^git clone .*\n", "", text).replace("In an empty virtual environment:", "In this folder and an empty virtual environment:")
     (root/"README.md").write_text(re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", encoding="utf-8")
 
 def stale_pages() -> dict[Path, tuple[int, list[str]]]:
@@ -116,6 +137,7 @@ def main() -> int:
     if "--stale" in sys.argv:
         for p, (seconds, changed) in stale_pages().items(): print(f"{p.relative_to(root/'nbs')} ({seconds} s): {', '.join(changed)}")
         return 0
+    address()
     books = pages()
     for f in (root/"mmrec").glob("*.py"): f.unlink()  # a module whose notebook is gone shall go too
     for command in (["nbdev_export"], ["nbdev_clean"]):

@@ -25,23 +25,22 @@ class Finding:
         return f"{self.state:<5} {self.what:<12} {self.found}" + (f": {self.remedy}" if self.remedy else "")
 
 # %% ../nbs/10c_doctor.ipynb #d0c00010
-SOUND = ("torchaudio", "soundfile")  # only a catalogue with sound needs them
+SOUND = ("torchaudio", "soundfile")  # a catalogue with sound needs them, as the first demo is
 MODULES = {v: k for k, v in PIP.items()}  # pip's name -> the module's
 
 def check_package(line: str) -> Finding:  # a requirement: "torch>=2.9"
     "Is it there, in a version that fits, and does it load?"
     from packaging.requirements import Requirement
     r = Requirement(line)
-    bad = "note" if r.name in SOUND else "bad"
-    only = " (only sound needs it)" if r.name in SOUND else ""
+    only = " (for sound; `mmrec report quickstart -p data=demo:shop` does without)" if r.name in SOUND else ""
     try: module = need(MODULES.get(r.name, r.name).replace("-", "_"))
     except MMRecError as e:
         found, _, remedy = str(e).removesuffix("; `mmrec doctor` checks the rest").rpartition(": ")
-        return Finding(r.name, bad, found + only, remedy)
+        return Finding(r.name, "bad", found + only, remedy)
     try: version = metadata.version(r.name)
     except metadata.PackageNotFoundError: version = getattr(module, "__version__", "0")
     if r.specifier.contains(version, prereleases=True): return Finding(r.name, "ok", version)
-    return Finding(r.name, bad, f"{version}, but {r.specifier} is wanted{only}", f"pip install '{r.name}{r.specifier}'")
+    return Finding(r.name, "bad", f"{version}, but {r.specifier} is wanted{only}", f"pip install '{r.name}{r.specifier}'")
 
 def requirements() -> list[str]:
     "What every installation of mmrec needs; empty where it is not installed."
