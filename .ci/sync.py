@@ -91,6 +91,13 @@ def address() -> None:
         for old, new in names.items(): after = after.replace(old, new)
         if after != before: f.write_text(after, "utf-8")
 
+def extras() -> list[str]:
+    "Extras that settings.ini has and the index does not name, or the other way round."
+    have = set(re.findall(r"(?m)^(\w+)_requirements *=", (root/"settings.ini").read_text("utf-8")))
+    table = "".join(c.source for c in nbformat.read(root/"nbs"/"index.ipynb", 4).cells if c.source.startswith("## What only some need"))
+    named = set(re.findall(r"(?m)^\| `(\w+)` \|", table))
+    return [f"index.ipynb: the table of extras and settings.ini differ in {', '.join(sorted(have ^ named))}"] if have ^ named else []
+
 def readme() -> None:
     "README.md is index.ipynb as Markdown, its links pointing into nbs/."
     write_index()
@@ -143,7 +150,7 @@ def main() -> int:
     for command in (["nbdev_export"], ["nbdev_clean"]):
         done = subprocess.run([str(Path(sys.executable).parent/command[0])], cwd=root, capture_output=True, text=True)
         if done.returncode: print(done.stdout, done.stderr); return 1
-    wrong = [w for p in books for w in clean(p)]
+    wrong = [w for p in books for w in clean(p)] + extras()
     if (root/"nbs"/"index.ipynb").exists(): readme()
     if "--check" in sys.argv:
         changed = subprocess.run(["git", "status", "--porcelain", "--", "mmrec", "nbs", "README.md"], cwd=root, capture_output=True, text=True).stdout
