@@ -429,9 +429,12 @@ def _assemble(tables: dict, notes: list, *, name, root=None, split="auto", min_r
     required = {"items": ("item_id",), "interactions": ("user_id", "item_id"), "users": ("user_id",)}
     check_columns(columns, {kind: table.columns for kind, (table, _) in tables.items()})
     ours, place = {}, {kind: p for kind, (_, p) in tables.items()}
+    if text and "items" in tables:  # their names will do, too
+        named = name_columns(tables["items"][0].columns, "items", columns)
+        text = [named.get(c, c) for c in text]
     for kind, (table, p) in tables.items():
         ours[kind], more = rename(table, kind, p, columns, required[kind])
-        ours[kind], changed = tidy(ours[kind], p, lambda c: kind == "interactions" or keep_as_given(c, text))
+        ours[kind], changed = tidy(ours[kind], p, lambda c: kind == "interactions" or keep_as_given(c, text), kind != "interactions")
         notes = notes + more + changed
     root, items, users = Path(root) if root is not None else None, None, None
     if "items" in ours:

@@ -189,6 +189,7 @@ class Form(NamedTuple):
     columns: list  # names in the first line
     typed: dict  # RecBole's name:type -> token, token_seq, float, float_seq
     json: bool = False
+    quoted: bool = True  # whether quotes hold a cell together; in a table with tabs they are often just quotes
 
     named = property(lambda self: {c: c.rpartition(":")[0] for c in self.typed})  # name:type -> name
 
@@ -207,14 +208,16 @@ def sniff(file: Path, sep: str | None = None, encoding: str | None = None) -> Fo
     lines = [l for l in re.split(r"\r\n|\n|\r", text) if l.strip()]
     if not lines: raise MMRecError(f"{file.name}: empty; the first line must name the columns")
     bare = [re.sub(r'"[^"]*"', '""', l) for l in lines[:20]]
-    if sep is None:
+    if sep is not None and (not isinstance(sep, str) or not sep): raise MMRecError(f"sep={sep!r}: give the sign between two columns, for example ';'")
+    if sep is None or sep not in bare[0]:  # given for another table of the folder
         found = [s for s in SEPARATORS if s in bare[0]]
         even = [s for s in found if len({l.count(s) for l in bare[:-1] or bare}) == 1]
         sep = "::" if "::" in even else max(even or found or [","], key=bare[0].count)
-    elif not isinstance(sep, str) or not sep: raise MMRecError(f"sep={sep!r}: give the sign between two columns, for example ';'")
     cells = next(csv.reader([lines[0]], delimiter=sep)) if len(sep) == 1 else lines[0].split(sep)
     cells = [c.strip() for c in cells]
-    return Form(encoding, sep, cells, {c: m[1] for c in cells if (m := re.search(r".:(token|token_seq|float|float_seq)$", c))})
+    typed = {c: m[1] for c in cells if (m := re.search(r".:(token|token_seq|float|float_seq)$", c))}
+    quoted = not typed and sep != "::" and file.name != "u.item" and (sep != "\t" or bool(re.search(r'(^|\t)"[^\t]*"(\t|\r?$)', text, re.M)))
+    return Form(encoding, sep, cells, typed, False, quoted)
 
 # %% ../nbs/00_readers.ipynb #2af4b339
 def read_text(file: Path, form: Form, names: list | None, as_text) -> pd.DataFrame:  # as_text(name): keep the cells as they are
@@ -223,7 +226,6 @@ def read_text(file: Path, form: Form, names: list | None, as_text) -> pd.DataFra
     measure(file, len(columns))
     if names and len(names) != len(form.columns):
         raise MMRecError(f"{file.name}: {len(names)} names in header=, but {len(form.columns)} columns; name each")
-    bare = form.typed or form.sep == "::" or file.name == "u.item"  # these forms know no quotes
     with open_table(file) as f, warnings.catch_warnings():
         warnings.simplefilter("ignore", pd.errors.DtypeWarning)
         warnings.simplefilter("error", pd.errors.ParserWarning)  # a field too many would shift all columns: pandas only warns
@@ -231,7 +233,7 @@ def read_text(file: Path, form: Form, names: list | None, as_text) -> pd.DataFra
         table = pd.read_csv(body, sep=re.escape(sep) if len(sep) > 1 else sep, encoding=form.encoding, index_col=False,
             header=None if names else 0, names=names, dtype={c: str for c in columns if as_text(c)},
             keep_default_na=False, na_values={c: [""] for c in columns},  # "NA" and "007" are titles too
-            quoting=csv.QUOTE_NONE if bare else csv.QUOTE_MINIMAL, engine="python" if len(sep) > 1 else "c")
+            quoting=csv.QUOTE_MINIMAL if form.quoted else csv.QUOTE_NONE, engine="python" if len(sep) > 1 else "c")
     for c, kind in form.typed.items():
         words = plain(form.named[c]).endswith(("title", "name", "text", "description"))
         if kind == "token_seq" and c in table and not words: table[c] = table[c].astype(str).str.replace(" ", "|")
@@ -299,7 +301,7 @@ def written_numbers(text: pd.Series) -> pd.Series | None:
     if text.str.fullmatch(ENGLISH).all(): return pd.to_numeric(text.str.replace(",", ""))
     if text.str.fullmatch(EUROPEAN).all(): return pd.to_numeric(text.str.replace(r"[.’' ]", "", regex=True).str.replace(",", "."))
 
-def tidy(table: pd.DataFrame, place: Place, keep) -> tuple[pd.DataFrame, list[Note]]:  # keep(name): leave the cells as they are
+def tidy(table: pd.DataFrame, place: Place, keep, written: bool = True) -> tuple[pd.DataFrame, list[Note]]:  # keep(name): leave as it is
     "Cells as plain values: lists joined, numbers and prices as numbers, and a note for each kind of change."
     change, changed = {}, {"lists, joined by |": [], "prices, as numbers": [], "vectors; save them as NAME_feat.npy": []}
     for c in table:
@@ -315,7 +317,7 @@ def tidy(table: pd.DataFrame, place: Place, keep) -> tuple[pd.DataFrame, list[No
         elif filled.isin(["True", "False"]).all() and len(filled) == len(col): change[c] = col == "True"
         elif filled.str.contains(r"[$€£¥₹]|\d,\d").all() and (n := written_numbers(filled)) is not None:
             change[c] = n.reindex(col.index); changed["prices, as numbers"].append(c)
-    for c in table:
+    for c in table if written else ():
         col = change.get(c, table[c])
         if not isinstance(col.dtype, pd.StringDtype) or not len(filled := col.dropna()) or not filled.str.fullmatch(r"\[.*\]").all(): continue
         lists = filled.map(written_list)
@@ -463,7 +465,7 @@ def check_media(items: pd.DataFrame, root: Path, place: Place, strict: bool) -> 
         for row, p in enumerate(col):
             if p is None or p != p: continue
             if not isinstance(p, str) or "\0" in p: odd.append(row); continue
-            if re.match(r"\s*\w+://", p): address.append(row); continue
+            if re.search(r"^\s*\w+://|https?://", p): address.append(row); continue
             if "|" in p and not os.path.isfile(os.path.join(root, p)): several.append(row); p = p.split("|")[0].strip()
             if "\\" in p and not os.path.isfile(os.path.join(root, p)): p = p.replace("\\", "/")  # written on Windows
             real = os.path.realpath(os.path.join(root, p))
