@@ -89,7 +89,7 @@ class PCGrad(FixedWeights):
         return total
 
     def backward(self, losses, shared):
-        grads = [task_gradient(self.w.get(name, 1.) * loss, shared) for name, loss in losses.items()]
+        grads = [task_gradient(self.w.get(name, 1.) * loss, shared) for name, loss in losses.items() if shared]
         super().backward(losses, shared)              # the parameters that belong to one task keep their plain gradient
         if not shared: return
         surgery = self.project(torch.stack(grads)).split([p.numel() for p in shared])

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from .data import Dataset, Features, MMRecError
+from .data import Dataset, Features, MMRecError, best_device, seeded
 from .fusion import Projector
 from .multimodal import fusions, softmax_loss
 from .recommend import Recommender
@@ -47,7 +47,7 @@ class RowNetwork(nn.Module):
 
     def items(self, rows: Int[Tensor, "rows"], hide: float = 0.) -> Float[Tensor, "rows dim"]:
         "Unit vectors; an id that nobody trained is left out, and a share `hide` of the others, so that content learns to stand alone."
-        keep = self.known[rows] if self.project is None else self.known[rows] & (torch.rand(len(rows)) >= hide)
+        keep = self.known[rows] if self.project is None else self.known[rows] & (torch.rand(len(rows), device=rows.device) >= hide)
         v = self.item(rows)*keep[:, None]
         return F.normalize(v if self.project is None else v + self.fuse(*self.project(rows)), dim=1)
 
@@ -58,9 +58,10 @@ class RowNetwork(nn.Module):
 # %% ../nbs/09b_scale.ipynb #e9d1c158
 class RowRecommender(Recommender):
     "Two towers by sampled softmax and sparse Adam (cf. Yi et al. 2019): the cost of a step does not depend on the catalogue."
-    def __init__(self, dim=64, fusion="weighted", temperature=.25, negatives=1024, id_dropout=.15, batch=8192, lr=.01, epochs=10, progress=True, seed=0):
+    def __init__(self, dim=64, fusion="weighted", temperature=.25, negatives=1024, id_dropout=.15, batch=8192, lr=.01, epochs=10,
+                 device=None, progress=True, seed=0):  # device None: CUDA where there is one
         self.dim, self.fusion, self.temperature, self.negatives, self.id_dropout = dim, fusion, temperature, negatives, id_dropout
-        self.batch, self.lr, self.epochs, self.progress, self.seed = batch, lr, epochs, progress, seed  # pairs per step
+        self.batch, self.lr, self.epochs, self.progress, self.seed, self.device = batch, lr, epochs, progress, seed, device  # pairs per step
 
     def step(self, net: RowNetwork, users: Int[Tensor, "pairs"], items: Int[Tensor, "pairs"], known: Int[Tensor, "known"]) -> Float[Tensor, ""]:
         "Loss of one batch of choices."
@@ -69,19 +70,21 @@ class RowRecommender(Recommender):
         return softmax_loss(F.normalize(net.user(users), dim=1), v[:len(items)], v[len(items):], items[:, None] == others, self.temperature, len(known)/len(others))
 
     def _fit(self, dataset):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
-            net, x = RowNetwork(dataset, self.dim, self.fusion), dataset.train.tocoo()
-            users, items, known = torch.from_numpy(x.row).long(), torch.from_numpy(x.col).long(), net.known.nonzero()[:, 0]
-            optimisers = net.optimisers(self.lr)
+        device = torch.device(self.device) if self.device else best_device()
+        if device.type == "mps": device = torch.device("cpu")  # MPS has no sparse gradients
+        with seeded(self.seed):
+            net, x = RowNetwork(dataset, self.dim, self.fusion).to(device), dataset.train.tocoo()
+            users, items = (torch.from_numpy(v).long().to(device) for v in (x.row, x.col))
+            known, optimisers = net.known.nonzero()[:, 0], net.optimisers(self.lr)
             for _ in tqdm(range(self.epochs), disable=not self.progress, unit="epoch"):
-                for b in torch.randperm(len(users)).split(self.batch):
+                for b in torch.randperm(len(users)).to(device).split(self.batch):
                     for o in optimisers: o.zero_grad()
                     self.step(net, users[b], items[b], known).backward()
                     for o in optimisers: o.step()
         with torch.no_grad():
-            self.user_vectors_ = F.normalize(net.user.weight, dim=1)
-            self.item_vectors_ = torch.cat([net.items(r) for r in torch.arange(dataset.n_items).split(2**16)])
+            self.user_vectors_ = F.normalize(net.user.weight, dim=1).cpu()
+            rows = torch.arange(dataset.n_items, device=device).split(2**16)
+            self.item_vectors_ = torch.cat([net.items(r).cpu() for r in rows])
 
     def _score(self, rows): return self.user_vectors_[torch.from_numpy(rows)] @ self.item_vectors_.T
     def _from_history(self, x): return F.normalize(torch.from_numpy(np.asarray(x @ self.item_vectors_.numpy())), dim=1) @ self.item_vectors_.T
