@@ -107,7 +107,8 @@ def cached_backward(encoders: list[Callable],  # one per modality
     value = loss(*z)
     value.backward()
     for f, batch, t in zip(encoders, inputs, z):
-        for x, grad in zip(batch.split(chunk), t.grad.split(chunk)): f(x).backward(grad)
+        for x, grad in zip(batch.split(chunk), t.grad.split(chunk)):
+            if (out := f(x)).requires_grad: out.backward(grad)              # a frozen encoder has nothing to learn
     return value.detach()
 
 # %% ../nbs/04_crossmodal.ipynb #c4053ef2

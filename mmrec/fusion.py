@@ -198,6 +198,7 @@ def _stack(scores: list[Tensor], weights) -> tuple[Tensor, Tensor]:
     scores = [torch.as_tensor(s, dtype=torch.float32) for s in scores]
     if not scores or len({s.shape for s in scores}) > 1:
         raise MMRecError(f"score lists of the same users and items are wanted: got shapes {[tuple(s.shape) for s in scores]}")
+    scores = [s.to(scores[0].device) for s in scores]                         # models may lie on several devices
     w = torch.ones(len(scores)) if weights is None else torch.as_tensor(weights, dtype=torch.float32)
     if len(w) != len(scores): raise MMRecError(f"{len(w)} weights for {len(scores)} score lists: give one each")
     return torch.stack(scores), w.to(scores[0].device)[:, None, None]
