@@ -177,7 +177,7 @@ def ridge(z: Float[np.ndarray, "known dim"], y: Float[np.ndarray, "known out"], 
 # %% ../nbs/07a_closed_form.ipynb #d4e81b92
 def left_out(kernel: Float[Tensor, "n n"], y: Float[Tensor, "n out"], l2: float) -> Float[Tensor, "n out"]:
     "What ridge regression on a kernel says of each row when it has learned from all the others (Allen 1974)."
-    a = torch.linalg.inv(kernel + l2*torch.eye(len(y)))
+    a = torch.linalg.inv(kernel + l2*torch.eye(len(y)).to(kernel))
     return y - (a @ y)/a.diagonal()[:, None]
 
 def learned_weights(

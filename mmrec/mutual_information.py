@@ -44,7 +44,7 @@ def dv_bound(scores, clip: float = math.inf):
     return p.mean() - log_mean_exp(q.clamp(-clip, clip))
 
 def nwj_bound(scores):
-    "Nguyen, Wainwright and Jordan 2010. Unbiased, with a variance that grows like e^I."
+    "Nguyen, Wainwright and Jordan 2010. Never above I in the mean; its variance grows like e^I."
     p, q = _true_and_shuffled(scores)
     return p.mean() - (log_mean_exp(q) - 1).exp()
 
