@@ -70,13 +70,13 @@ class Trained(Factors):
                     loss = net.loss(users[batch].to(device), items[batch].to(device))
                     optimizer.zero_grad(); loss.backward(); optimizer.step()
                     total += loss.item()*len(batch)
-                with torch.no_grad(): self.users_, self.items_ = (v.cpu() for v in net.vectors())
+                with torch.no_grad(): self.users_, self.items_ = (v.clone() for v in net.vectors())  # scored where they lie
                 value = on_validation(self, dataset, "recall@20") if dataset.valid.nnz else epoch
                 self.history_.append({"epoch": epoch, "loss": total/len(users), "valid recall@20": value})
                 bar.set_postfix(loss=f"{total/len(users):.4f}", valid=f"{value:.4f}")
                 if value > best: best, kept = value, (epoch, self.users_, self.items_)
                 if epoch - kept[0] >= self.patience: break
-        self.best_epoch_, self.users_, self.items_ = kept
+        self.best_epoch_, self.users_, self.items_ = kept[0], *(v.cpu() for v in kept[1:])
 
 # %% ../nbs/07b_trained.ipynb #39c63652
 class VBPRNet(nn.Module):
