@@ -47,7 +47,8 @@ class RowNetwork(nn.Module):
 
     def items(self, rows: Int[Tensor, "rows"], hide: float = 0.) -> Float[Tensor, "rows dim"]:
         "Unit vectors; an id that nobody trained is left out, and a share `hide` of the others, so that content learns to stand alone."
-        keep = self.known[rows] if self.project is None else self.known[rows] & (torch.rand(len(rows), device=rows.device) >= hide)
+        keep = self.known[rows]
+        if hide and self.project is not None: keep = keep & (torch.rand(len(rows), device=rows.device) >= hide)
         v = self.item(rows)*keep[:, None]
         return F.normalize(v if self.project is None else v + self.fuse(*self.project(rows)), dim=1)
 
