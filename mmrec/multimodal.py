@@ -102,7 +102,7 @@ def faded(dataset: Dataset, recency: float | None, history: str = "train") -> sp
     age = x.groupby("user").cumcount(ascending=False)
     return sp.csr_matrix((np.exp(-age/recency).astype(np.float32), (x["user"], x["item"])), shape=dataset.train.shape)
 
-def _add_prior(self: MultimodalRecommender, towers, prior): return standard(towers) + self.prior_weight_*standard(torch.as_tensor(prior).float())
+def _add_prior(self: MultimodalRecommender, towers, prior): return standard(towers) + self.prior_weight_*standard(torch.as_tensor(prior).to(towers))
 
 def _fit_prior(self: MultimodalRecommender, dataset: Dataset) -> None:
     "Fit the prior on the training part; its weight is the best of a few on validation."

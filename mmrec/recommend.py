@@ -34,7 +34,7 @@ class Recommender(BaseEstimator):
         "Every item's score for each user row; users without history get popularity."
         rows = self._user_rows(user_rows)
         scores, new = self._score(rows), np.flatnonzero(np.diff(self.train_.indptr)[rows] == 0)
-        if len(new): scores[new] = torch.as_tensor(np.asarray(self.train_.sum(0)), dtype=scores.dtype)
+        if len(new): scores[new] = torch.as_tensor(np.asarray(self.train_.sum(0))).to(scores)
         return scores
 
     def score_history(self, x: sp.csr_matrix) -> Float[torch.Tensor, "users items"]:

@@ -58,8 +58,8 @@ class Parameter:
         else:
             try: value = ast.literal_eval(text)
             except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError): value = text
-        if kind is dict and value is text and ":" in text: value = dict(p.split(":", 1) for p in text.split(",") if ":" in p)
-        if kind is list and value is text: value = [p.strip() for p in text.split(",") if p.strip()]
+        if kind is dict and value is text and isinstance(text, str) and ":" in text: value = dict(p.split(":", 1) for p in text.split(",") if ":" in p)
+        if kind is list and value is text and isinstance(text, str): value = [p.strip() for p in text.split(",") if p.strip()]
         if kind is list and type(value) is tuple: value = list(value)
         if kind is float and type(value) is int: value = float(value)
         if self.default is not None and type(value) is not kind:
