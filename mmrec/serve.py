@@ -316,7 +316,8 @@ def history_of(bundle: Bundle, user, clicks) -> np.ndarray:
     "Item rows that a person has chosen: what is on record, then what was clicked since."
     if user is None and clicks is None: raise MMRecError("whom for? give a user, or clicks (item ids; an empty list is somebody new)")
     old = on_record(bundle, user)
-    return np.concatenate([old, np.setdiff1d(bundle.rows([] if clicks is None else clicks), old)]).astype(int)
+    new = pd.unique(bundle.rows([] if clicks is None else clicks))  # in the order they came
+    return np.concatenate([old, new[~np.isin(new, old)]]).astype(int)
 
 def on_record(bundle: Bundle, user) -> np.ndarray:  # item rows
     return bundle.seen[bundle.rows([user], "users")[0]].indices if user is not None else np.array([], int)
@@ -327,8 +328,12 @@ def person_scores(bundle: Bundle, user, history: np.ndarray) -> Float[Tensor, "i
         known = torch.as_tensor(bundle.recommender.score(bundle.rows([user], "users"))).float()
     else:  # the model has never met an added item: the click counts for the known item nearest to it
         added = history[history >= bundle.n_known]
-        twins = (bundle.content[added] @ bundle.content[:bundle.n_known].T).argmax(1).numpy()
-        known = fold_in(bundle, one_row(np.union1d(history[history < bundle.n_known], twins), bundle.n_known))
+        rows, old = history.copy(), len(on_record(bundle, user))
+        rows[history >= bundle.n_known] = (bundle.content[added] @ bundle.content[:bundle.n_known].T).argmax(1).numpy()
+        if hasattr(bundle.recommender, "score_clicks"):  # it reads order
+            person = None if user is None else bundle.rows([user], "users")[0]
+            known = torch.as_tensor(bundle.recommender.score_clicks(rows[old:], person)).float()[None]
+        else: known = fold_in(bundle, one_row(np.unique(rows), bundle.n_known))
     return with_added(bundle, known, one_row(history, len(bundle)))[0]
 
 def one_row(columns, width: int) -> sp.csr_matrix:  # [1, width]
