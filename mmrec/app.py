@@ -377,6 +377,10 @@ def on_errors(app) -> None:
     def problem(code, text): return JSONResponse({"detail": text.encode("utf-8", "replace").decode()}, code, {"Retry-After": "10"} if code == 503 else None)
     @app.exception_handler(MMRecError)
     async def ours(request, e): return problem(404 if isinstance(e, UnknownId) else 503 if isinstance(e, (Busy, Unreadable)) else 400, str(e))
+    @app.exception_handler(405)
+    async def method(request, e):
+        allowed = {m for r in app.routes if r.matches(request.scope)[0].value for m in getattr(r, "methods", None) or ()}
+        return JSONResponse({"detail": "Method Not Allowed"}, 405, {"Allow": ", ".join(sorted(allowed))})
     @app.exception_handler(RequestValidationError)
     async def shape(request, e):
         first = e.errors()[0]
@@ -436,8 +440,8 @@ def add_likeness(app, service: Service) -> None:
         return {"items": service.cards(answers.similar(service.bundle, like.item, min(like.k, len(service.bundle)), like.by, like.to, where))}
 
     @app.post("/search", response_model=Cards, responses=PROBLEMS)
-    def search(text: Annotated[str, Form(max_length=5000)] = "", image: UploadFile | None = File(None), audio: UploadFile | None = File(None),
-               video: UploadFile | None = File(None), k: Annotated[int, Form(ge=1, le=1000)] = 10, to: Annotated[str, Form(max_length=50)] = ""):
+    def search(text: Annotated[str, Form(max_length=5000)] = "", image: UploadFile = File(None), audio: UploadFile = File(None),
+               video: UploadFile = File(None), k: Annotated[int, Form(ge=1, le=1000)] = 10, to: Annotated[str, Form(max_length=50)] = ""):
         "Items near a sentence, a picture, a sound or a video, of any modality."
         with Uploads(text.strip(), image=image, audio=audio, video=video) as raw:
             return {"items": service.cards(answers.search(service.bundle, raw, min(k, len(service.bundle)), to or None, apart=service.apart))}
@@ -457,8 +461,8 @@ def add_catalogue(app, service: Service) -> None:
         return item(id)
 
     @app.post("/items", response_model=Card, status_code=201, responses=PROBLEMS)
-    def add(item_id: Annotated[str, Form(min_length=1, max_length=200)], text: Annotated[str, Form(max_length=5000)] = "", image: UploadFile | None = File(None),
-            audio: UploadFile | None = File(None), video: UploadFile | None = File(None), metadata: Annotated[str, Form(max_length=10000)] = ""):
+    def add(item_id: Annotated[str, Form(min_length=1, max_length=200)], text: Annotated[str, Form(max_length=5000)] = "", image: UploadFile = File(None),
+            audio: UploadFile = File(None), video: UploadFile = File(None), metadata: Annotated[str, Form(max_length=10000)] = ""):
         "A new item, from now on in every ranking, also after a restart (if the service keeps items)."
         with Uploads(text.strip(), image=image, audio=audio, video=video) as raw, service.lock:
             if item_id in service.bundle.item_index: raise HTTPException(409, f"item '{item_id}' is there already")
