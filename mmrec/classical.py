@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from torch import Tensor
 
 from .data import Dataset, Features, MMRecError
-from .preprocess import guess_language, mfcc, read_audio, read_image, report_missing, tokenize, train_items
+from .preprocess import MediaError, guess_language, mfcc, read_audio, read_image, report_missing, tokenize, train_items
 
 # %% ../nbs/01a_classical.ipynb #277040b8
 def each_item(
@@ -30,12 +30,12 @@ def each_item(
     if modality not in dataset.items: raise MMRecError(f"items have no column {modality!r}; there is: {', '.join(dataset.modalities) or 'none'}")
     def one(row):
         try: return f(dataset.items[modality].iloc[row] if modality == "text" else dataset.path(row, modality))
-        except MMRecError as e: return e
+        except (MMRecError, MemoryError, RuntimeError) as e: return e  # one broken item
     rows = np.flatnonzero(dataset.has(modality))
     with ThreadPoolExecutor() as pool: out = dict(zip(rows.tolist(), pool.map(one, rows.tolist())))  # decoders free the GIL
-    report_missing(dataset, modality, {r: str(v) for r, v in out.items() if isinstance(v, Exception)}, strict)
+    report_missing(dataset, modality, {r: " ".join(str(v).split())[:200] or type(v).__name__ for r, v in out.items() if isinstance(v, Exception)}, strict)
     good = {r: v for r, v in out.items() if not isinstance(v, Exception)}
-    if not good: raise MMRecError(f"no item of {dataset.name} has a readable {modality}")
+    if not good: raise MediaError(f"no item of {dataset.name} has a readable {modality}")
     values = np.zeros((dataset.n_items, len(next(iter(good.values())))), np.float32)
     for r, v in good.items(): values[r] = v
     present = np.zeros(dataset.n_items, bool); present[list(good)] = True

@@ -239,7 +239,9 @@ def read_image(
                 im.load()
                 if why := limits.refuse(*im.size): raise _bad("picture", path, why)  # larger than it said
                 ImageOps.exif_transpose(im, in_place=True)
-                return _less(to_rgb(im), draft)
+                out = _less(to_rgb(im), draft)
+                im.close()  # its pixels are gone before the next one's turn
+            return out
     except MediaError: raise
     except Image.DecompressionBombError: raise _bad("picture", path, f"more than {limits.pixels:,} pixels") from None
     except Exception: raise _bad("picture", path, _why(path, "picture")) from None  # MemoryError, too
