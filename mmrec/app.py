@@ -577,8 +577,11 @@ def make_app(bundle: Bundle, token: str | None = None, max_bytes: int = 12_000_0
     service = Service(bundle, keep, people, public.path.rstrip("/"))
     @asynccontextmanager
     async def lifespan(app):
-        if warm: threading.Thread(target=lambda: (warm_up(service.bundle), setattr(service, "ready", True)), daemon=True).start()
+        loaded = threading.Event()
+        def load(): warm_up(service.bundle); service.ready = True; loaded.set()
+        if warm: threading.Thread(target=load, daemon=True).start()
         else: service.ready = True
+        if warm: await asyncio.to_thread(loaded.wait, 10)  # most often that is all; if not, it is alive and says that it is not ready
         try: yield
         finally: service.close()
     options = {"dependencies": [Depends(HTTPBearer(auto_error=False))]} if token else {}  # tells /docs that a token is wanted
