@@ -22,7 +22,7 @@ from sklearn.model_selection import GroupKFold, cross_val_predict
 from .data import MEDIA, MODALITIES, SPLITS, Dataset, Features, MMRecError, file_digest, from_frames, load, record
 from .encode import encode_items
 from .preprocess import read_audio, read_frames, read_image
-from .readers import SUFFIXES, brief, find_tables, read_table, rename
+from .readers import SUFFIXES, brief, find_tables, first_there, read_table, rename, tidy
 from .recommend import content_vectors
 
 # %% ../nbs/10b_quality.ipynb #3f4af5af
@@ -45,7 +45,8 @@ def raw_tables(folder, **form) -> tuple[dict[str, pd.DataFrame], list[dict]]:  #
         names = header.get(kind) if isinstance(header, dict) else header if kind == "interactions" else None
         try:
             table, place, _ = read_table(file, kind, header=names, **form)
-            out[kind] = rename(table, kind, place, form.get("columns"))[0]
+            table = rename(table, kind, place, form.get("columns"))[0]
+            out[kind] = tidy(table, place, lambda c: True)[0] if kind == "items" else table
         except (MMRecError, OSError) as e: found.append(_line(f"{file.name} cannot be read", 1, [str(e)], "mend this first"))
     return out, found
 
@@ -76,7 +77,7 @@ def check_media(folder, most: int = 5000, seed: int = 0, table: pd.DataFrame | N
     table, out, folder = raw_tables(folder)[0].get("items") if table is None else table, [], Path(folder)
     for m in [m for m in MEDIA if table is not None and m in table]:
         filled = table[m].notna() & (table[m].astype(str).str.strip() != "")
-        named = table.loc[filled, m]
+        named = table.loc[filled, m].map(lambda p: first_there(p, folder) or p if isinstance(p, str) else p)  # of several, as the reader
         if not filled.all(): out.append(_line(f"items without {m}", (~filled).sum(), table["item_id"][~filled] if "item_id" in table else [], "nothing, if there is none; such items go by what else they have", False))
         lies = where_media_lie(folder, named)
         for what, remedy in REMEDY.items():
@@ -178,7 +179,7 @@ def check_people(dataset: Dataset) -> list[dict]:
 
 def check_account(dataset: Dataset) -> list[dict]:
     "What the reader of the folder left out or could not use, from the account of the data set."
-    words = {"dropped": "choices left out", "repeats": "repeated choices", "ignored": "not read", "short histories": "histories too short for the split"}
+    words = {"dropped": "choices left out", "repeats": "repeated choices", "empty ids": "ids that are a word for nothing", "ignored": "not read", "short histories": "histories too short for the split"}
     out = [_line(words[n.kind], n.count, [n.text], "nothing, if it is meant so", False) for n in dataset.account if n.kind in words]
     if not dataset.has_time: out.append(_line("no timestamps", 1, ["the order of choices is not known"], "bring a column timestamp, or do not read results as what comes next", False))
     return out

@@ -6,10 +6,12 @@ __all__ = ['MODALITIES', 'MEDIA', 'TEXT_COLUMNS', 'CHOICE', 'ITEM', 'KNOWN', 'pl
            'STEMS', 'Note', 'Place', 'Mistakes', 'brief', 'name_columns', 'check_columns', 'shown', 'rename',
            'check_size', 'open_table', 'measure', 'read_parquet', 'Form', 'sniff', 'read_text', 'not_text', 'read_json',
            'flat', 'written_list', 'written_numbers', 'tidy', 'read_table', 'keep_as_given', 'read_ids', 'read_times',
-           'read_ratings', 'check_media', 'join_text', 'items_table', 'users_table', 'choices_table', 'find_tables']
+           'read_ratings', 'first_there', 'check_media', 'join_text', 'items_table', 'users_table', 'choices_table',
+           'find_tables']
 
 # %% ../nbs/00_readers.ipynb #8cd1eb95
-import ast, csv, gzip, io, json, os, re, warnings
+import ast, csv, gzip, io, json, os, re, tokenize, warnings
+from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -224,6 +226,8 @@ def read_text(file: Path, form: Form, names: list | None, as_text) -> pd.DataFra
     "A table in lines; `names` where its first line is data."
     columns = names or form.columns
     measure(file, len(columns))
+    if twice := [c for c in dict.fromkeys(columns) if c and columns.count(c) > 1]:
+        raise MMRecError(f"{file.name}: two columns are called '{brief(twice[0])}'; rename one")
     if names and len(names) != len(form.columns):
         raise MMRecError(f"{file.name}: {len(names)} names in header=, but {len(form.columns)} columns; name each")
     with open_table(file) as f, warnings.catch_warnings():
@@ -233,11 +237,19 @@ def read_text(file: Path, form: Form, names: list | None, as_text) -> pd.DataFra
         table = pd.read_csv(body, sep=re.escape(sep) if len(sep) > 1 else sep, encoding=form.encoding, index_col=False,
             header=None if names else 0, names=names, dtype={c: str for c in columns if as_text(c)},
             keep_default_na=False, na_values={c: [""] for c in columns},  # "NA" and "007" are titles too
+            escapechar="\\" if form.quoted and _escaped(file, form.sep) else None,
             quoting=csv.QUOTE_MINIMAL if form.quoted else csv.QUOTE_NONE, engine="python" if len(sep) > 1 else "c")
     for c, kind in form.typed.items():
         words = plain(form.named[c]).endswith(("title", "name", "text", "description"))
         if kind == "token_seq" and c in table and not words: table[c] = table[c].astype(str).str.replace(" ", "|")
     return table.rename(columns=form.named)
+
+def _escaped(file: Path, sep: str) -> bool:
+    r"Whether quotes within a cell are written as \", not doubled: then one stands where no cell can end."
+    with open_table(file) as f:
+        while part := f.read(2**20):
+            if b'\\"' in part and re.search(rb'[^\\]\\"(?!["\s]|$|' + re.escape(sep.encode()) + b")", part): return True
+    return False
 
 def not_text(file: Path, encoding: str) -> str:
     "Where a file stops being text in this encoding, and the option that helps."
@@ -274,7 +286,7 @@ LIST = (list, tuple, set, np.ndarray)
 def flat(cell):
     "One cell as text: a list becomes a|b, a mapping JSON; everything else stays."
     if isinstance(cell, bytes): return cell.decode(errors="replace")
-    if isinstance(cell, dict): return json.dumps(cell, ensure_ascii=False, default=str)
+    if isinstance(cell, dict): return json.dumps(cell, ensure_ascii=False, default=lambda v: v.tolist() if isinstance(v, np.ndarray) else str(v))
     if not isinstance(cell, LIST): return cell
     out, todo = [], [cell]
     while todo:  # lists in lists in lists: no recursion
@@ -284,16 +296,27 @@ def flat(cell):
         elif v is not None and v == v: out.append(str(v))
     return "|".join(out) or None
 
+def _apart(text: str) -> str:
+    "numpy writes ['a' 'b'], which Python would read as one word: with commas between."
+    out, last = [], None
+    for t in tokenize.generate_tokens(io.StringIO(text).readline):
+        if t.type == tokenize.NL: continue
+        if t.type == last == tokenize.STRING: out.append(",")
+        out.append(t.string); last = t.type
+    return " ".join(out)
+
 def written_list(text: str):
-    "A list that was written into a cell as ['a', 'b'], flat as a|b; None if it is none."
+    "A list that was written into a cell as ['a', 'b'] or by JSON or numpy, flat as a|b; None if it is none."
     if len(text) > 100_000: return None
-    try: found = ast.literal_eval(text)
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError): return None
+    try: found = ast.literal_eval(_apart(text) if re.search(r"""['"]\s+['"]""", text) else text)
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError, tokenize.TokenError):
+        try: found = json.loads(text)  # null, true
+        except (ValueError, RecursionError): return None
     return (flat(found) or "") if isinstance(found, list) and not any(isinstance(v, (list, dict)) for v in found) else None
 
 # %% ../nbs/00_readers.ipynb #1f1d5e8b
 PLAIN = r"[-+]?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d{1,3})?"  # 007 is none: it would come back as 7
-ENGLISH, EUROPEAN = r"[-+]?\d{1,3}(?:,\d{3})*(?:\.\d+)?|[-+]?\d+(?:\.\d+)?", r"[-+]?\d{1,3}(?:[.’' ]\d{3})*(?:,\d+)?|[-+]?\d+(?:,\d+)?"
+ENGLISH, EUROPEAN = r"[-+]?[1-9]\d{0,2}(?:,\d{3})*(?:\.\d+)?|[-+]?\d+(?:\.\d+)?", r"[-+]?\d{1,3}(?:[.’' ]\d{3})*(?:,\d+)?|[-+]?\d+(?:,\d+)?"
 
 def written_numbers(text: pd.Series) -> pd.Series | None:
     "Prices and numbers with signs ($1,299.00; 1.299,00 €; 4,5) as numbers; None where one cell is something else."
@@ -310,8 +333,12 @@ def tidy(table: pd.DataFrame, place: Place, keep, written: bool = True) -> tuple
             lists = col.map(lambda v: isinstance(v, (*LIST, dict, bytes)))
             if lists.any():
                 first = np.asarray(col[lists].iloc[0]) if isinstance(col[lists].iloc[0], LIST) else np.zeros(0, "U1")
+                if c in ("user_id", "item_id") and not isinstance(col[lists].iloc[0], bytes): continue  # no id: said where ids are read
                 if first.dtype.kind == "f" and len(first) > 8: changed["vectors; save them as NAME_feat.npy"].append(c); continue
                 col = change[c] = col.map(flat); changed["lists, joined by |"].append(c)
+        if col.dtype == object and not keep(c):  # Decimal, or "3" beside 3
+            said = col.dropna().map(lambda v: str(v) if type(v) in (str, int, float, Decimal) else "")
+            if said.str.fullmatch(PLAIN).all() and len(said): change[c] = pd.to_numeric(said).reindex(col.index)
         if keep(c) or not isinstance(col.dtype, pd.StringDtype) or not len(filled := col.dropna()): continue
         if filled.str.fullmatch(PLAIN).all(): change[c] = pd.to_numeric(col)
         elif filled.isin(["True", "False"]).all() and len(filled) == len(col): change[c] = col == "True"
@@ -319,7 +346,7 @@ def tidy(table: pd.DataFrame, place: Place, keep, written: bool = True) -> tuple
             change[c] = n.reindex(col.index); changed["prices, as numbers"].append(c)
     for c in table if written else ():
         col = change.get(c, table[c])
-        if not isinstance(col.dtype, pd.StringDtype) or not len(filled := col.dropna()) or not filled.str.fullmatch(r"\[.*\]").all(): continue
+        if not isinstance(col.dtype, pd.StringDtype) or not len(filled := col.dropna()) or not filled.str.fullmatch(r"(?s)\[.*\]").all(): continue
         lists = filled.map(written_list)
         if lists.notna().all(): change[c] = lists.reindex(col.index).replace("", np.nan); changed["lists, joined by |"].append(c)
     vectors = changed["vectors; save them as NAME_feat.npy"]
@@ -379,7 +406,13 @@ def _header(file: Path, form: Form, header) -> tuple[list | None, int]:
         raise MMRecError("header: give the names of the columns, for example ['user_id', 'item_id', 'rating']")
     values = [bool(re.fullmatch(r"[-+\d.eE]+|", c)) for c in form.columns]
     if file.name in MOVIELENS and values[0]: return MOVIELENS[file.name].split(), 1
-    if header is not None: return list(header), 1
+    if header is not None:
+        for kind in KNOWN:
+            named = name_columns(form.columns, kind).values()
+            if len(named) > 1 and {"user_id", "item_id"} & {*named}:
+                raise MMRecError(f"{file.name}: the first line names the columns already ({shown(form.columns)}); "
+                                 "leave header= out, or rename by columns=")
+        return list(header), 1
     if all(values):
         raise MMRecError(f"{file.name}: the first line holds values, no names of columns ({shown(form.columns)}); "
                          "say what they are: header=['user_id', 'item_id', ...]")
@@ -399,6 +432,7 @@ def read_ids(column: pd.Series, place: Place) -> tuple[np.ndarray, pd.Index]:
         row = int(np.argmax(column.map(lambda v: isinstance(v, (*LIST, dict)))))
         raise MMRecError(f"{place.name} row {row + place.first}: {column.name} {brief(column.iloc[row])} is no single value; "
                          "an id is one word or number") from None
+    if column.dtype == object and any(isinstance(v, tuple) for v in distinct): return read_ids(column.map(lambda v: list(v) if isinstance(v, tuple) else v), place)
     found = Mistakes()
     blank = codes < 0
     if isinstance(column.dtype, pd.StringDtype) or column.dtype == object:
@@ -406,9 +440,12 @@ def read_ids(column: pd.Series, place: Place) -> tuple[np.ndarray, pd.Index]:
         if empty.any(): blank = blank | empty[codes]
     found.rows(place, blank, lambda r: f"empty {column.name}", "fill it in or drop the row")
     found.check()
-    if distinct.dtype.kind == "f":  # 7.0 is item 7
-        if ((distinct % 1 == 0) & (np.abs(distinct) < 2**53)).all(): distinct = distinct.astype("int64")
     text = pd.Index(distinct).astype(str)
+    short = ~(np.abs(distinct) < 2**53) if distinct.dtype.kind == "f" else text.str.fullmatch(r"\d(?:[.,]\d+)?[eE]\+\d+")
+    found.rows(place, np.asarray(short, bool)[codes], lambda r: f"{column.name} {brief(column.iloc[r])} was cut to a few digits by another program",
+               "save ids as text or as whole numbers")
+    found.check()
+    text = text.str.replace(r"^(-?(?:0|[1-9]\d*))\.0+$", r"\1", regex=True)  # 7.0 is item 7
     if text.has_duplicates:  # 7 and "7" in one column
         again, text = pd.factorize(text); codes, text = again[codes], pd.Index(text)
     return codes, text
@@ -436,6 +473,9 @@ def read_times(value: pd.Series, place: Place, date_format: str | None, found: M
     dates = how == "dates" or seconds.abs().median() >= 1e8  # smaller numbers are an order, not a date
     far = dates & ~bad & ~seconds.between(EARLIEST, LATEST).to_numpy()
     found.rows(place, far, lambda r: f"timestamp '{brief(value.iloc[r])}' lies outside the years 1900 to 2100", "mend it or drop the row")
+    if how not in ("dates", "seconds"):  # what would be a date in a smaller unit and is one of January 1970 in this
+        mixed = (seconds.abs() < 1e7).to_numpy() & np.any([(number/s).between(1e8, LATEST) for _, s, _ in UNITS if s < scale], 0)
+        found.rows(place, mixed & ~bad, lambda r: f"timestamp '{brief(value.iloc[r])}' has another unit than most ({how})", "write all in one unit")
     if (bad | far).all(): return seconds, None
     day = lambda t: f"{pd.Timestamp(float(t), unit='s'):%Y-%m-%d}"
     span = f"{how}, {day(seconds[~(bad | far)].min())} to {day(seconds[~(bad | far)].max())}" if dates else "an order, not a date"
@@ -450,12 +490,22 @@ def _since_1970(date: pd.Series) -> pd.Series:
 def read_ratings(value: pd.Series, place: Place, found: Mistakes) -> pd.Series:
     "Ratings as numbers (4,5 and 4.5 alike); a missing one stays missing."
     number = pd.to_numeric(value, errors="coerce")
-    if (number.isna() & value.notna()).any() and (read := written_numbers(value.dropna())) is not None: number = read.reindex(value.index)
+    odd = value[number.isna() & value.notna()].astype(str)
+    if len(odd) and odd.str.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}").all():  # 4.125, or four thousand?
+        found.rows(place, value.index.isin(odd.index), lambda r: f"rating '{brief(value.iloc[r])}' can be read in two ways", "write it with a point or without the comma")
+        return number
+    if len(odd) and (read := written_numbers(value.dropna())) is not None: number = read.reindex(value.index)
     bad = (number.isna() & value.notna()).to_numpy() | np.isinf(number.to_numpy(float))
     found.rows(place, bad, lambda r: f"rating '{brief(value.iloc[r])}' is not a number", "mend it or drop the row")
     return number
 
 # %% ../nbs/00_readers.ipynb #7b04f156
+def first_there(paths: str, root: Path) -> str | None:
+    "Of several paths a|b the first whose file is there, else the first; None of none."
+    parts = [p.strip() for p in paths.split("|") if p.strip()]
+    if not parts: return None
+    return next((p for p in parts if os.path.isfile(os.path.join(root, p.replace("\\", "/")))), parts[0])
+
 def check_media(items: pd.DataFrame, root: Path, place: Place, strict: bool) -> tuple[pd.DataFrame, list[Note]]:
     "Paths of absent files become missing values, counted by kind; a path outside the folder is an error."
     inside, notes, found = os.path.realpath(root) + os.sep, [], Mistakes()
@@ -466,7 +516,8 @@ def check_media(items: pd.DataFrame, root: Path, place: Place, strict: bool) -> 
             if p is None or p != p: continue
             if not isinstance(p, str) or "\0" in p: odd.append(row); continue
             if re.search(r"^\s*\w+://|https?://", p): address.append(row); continue
-            if "|" in p and not os.path.isfile(os.path.join(root, p)): several.append(row); p = p.split("|")[0].strip()
+            if "|" in p and not os.path.isfile(os.path.join(root, p)): several.append(row); p = col.iloc[row] = first_there(p, root)
+            if p is None: continue
             if "\\" in p and not os.path.isfile(os.path.join(root, p)): p = p.replace("\\", "/")  # written on Windows
             real = os.path.realpath(os.path.join(root, p))
             if not real.startswith(inside): outside.append(row)
@@ -533,6 +584,10 @@ def choices_table(table: pd.DataFrame, place: Place, items: pd.DataFrame | None,
     "Interactions in rows of items and users, and both tables (made from the ids where there are none); one opinion per person and item."
     table, notes, found = table.reset_index(drop=True), [], Mistakes()
     (u_code, u_ids), (i_code, i_ids) = read_ids(table["user_id"], place), read_ids(table["item_id"], place)
+    for name, code, ids in (("user_id", u_code, u_ids), ("item_id", i_code, i_ids)):
+        for word in ids[ids.isin(["nan", "NaN", "NaT", "None", "NULL", "null", "<NA>", "\\N"])]:  # somebody may be called so
+            n = int((code == ids.get_loc(word)).sum())
+            notes.append(Note("empty ids", n, f"{place.name}: {name} is the word {word} in {n:,} rows, read as one id; if it stands for nothing, drop these rows"))
     if items is None:
         items = pd.DataFrame({"item_id": np.asarray(i_ids, dtype=object)})
         notes.append(Note("used", len(items), f"no table of items: {len(items):,} items, known by their ids only"))
@@ -576,7 +631,7 @@ def find_tables(folder: Path) -> tuple[dict[str, Path], list[Note]]:
     "The files of a folder that hold items, interactions and users, and a note on tables that are not read."
     files, found = {}, {}
     for f in sorted(p for p in folder.iterdir() if p.is_file()):
-        stem, _, end = f.name.removesuffix(".gz").rpartition(".")
+        stem, _, end = re.sub(r"(?i)\.gz$", "", f.name).rpartition(".")
         if f".{end.lower()}" in SUFFIXES: files.setdefault(stem.lower(), []).append(f)
     order = lambda f: (SUFFIXES + (".gz",)).index(f.suffix.lower())
     for kind, stems in STEMS.items():
