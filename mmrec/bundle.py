@@ -380,6 +380,8 @@ def save_bundle(folder, recommender: Recommender, dataset: Dataset,
 # %% ../nbs/09_bundle.ipynb #8e9570a8
 def write_bundle(to: Path, recommender, dataset, encoders, media, dim) -> None:
     "The files of a bundle, the manifest last."
+    if not isinstance(recommender, Recommender):
+        raise MMRecError(f"{type(recommender).__name__} cannot be kept in a bundle: it is no mmrec recommender; of several, Beside makes one")
     recommender.check(dataset)  # the same ids in the same order: row 7 is the same item for both
     recommender.save(to/"recommender")
     for e in encoders:

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from .data import MMRecError
 from .multimodal import standard
-from .order import Histories, Sequential, evaluate_next, score_sequence
-from .recommend import Recommender
+from .order import Histories, Sequential, evaluate_next, next_length, score_sequence
+from .recommend import Recommender, _texts
 
 # %% ../nbs/08e_next.ipynb #1f5f0435
 class Beside(Sequential):
@@ -29,16 +29,19 @@ class Beside(Sequential):
         if wrong := [m for m in given if not isinstance(m, Recommender)]:
             raise MMRecError(f"Beside: {wrong[0]!r} is no recommender")
         if len(given) < 2: raise MMRecError("Beside: at least two recommenders are wanted")
-        if self.weights is not None and len(self.weights) != len(given):
-            raise MMRecError(f"Beside: {len(self.weights)} weights for {len(given)} recommenders")
+        weights = np.ones(len(given)) if self.weights is None else np.asarray(self.weights)
+        if len(weights) != len(given):
+            raise MMRecError(f"Beside: {len(weights)} weights for {len(given)} recommenders")
+        if weights.dtype.kind not in "iuf" or not np.isfinite(weights).all() or not weights.any():
+            raise MMRecError(f"Beside: weights={self.weights!r:.60}; numbers, one of them not 0")
         voices = [clone(m).fit(dataset) for m in given]
         self.voice0_, self.voice1_, self.voice2_, self.voice3_ = voices + [None]*(4 - len(voices))
-        self.weights_ = list(self.weights or [1.]*len(voices))
+        self.weights_ = weights.tolist()
         if self.weights is None and dataset.valid.nnz: self._weigh(dataset, voices)
 
     def _weigh(self, dataset, voices, grid=(0., .1, .25, .5, 1., 2.)) -> None:
         "One weight after the other, the best of the grid on validation."
-        kept, k = [Kept(v.as_of("valid")) for v in voices], int(self.metric.split("@")[1])
+        kept, k = [Kept(v.as_of("valid")) for v in voices], next_length(self.metric)
         most = max(200, min(self.most, 2**28//dataset.n_items//len(voices)))
         def value(weights):
             found = evaluate_next(Sum(kept, weights), dataset, k, "valid", self.ahead, most=most)
@@ -49,15 +52,6 @@ class Beside(Sequential):
                 options = {w: value([*self.weights_[:i], w, *self.weights_[i + 1:]]) for w in grid}
                 self.weights_[i] = max(options, key=options.get)
                 self.tried_ += [[i, w, v] for w, v in options.items()]
-
-    def as_of(self, split):
-        "Every voice as it stood before `split`, with the same weights."
-        before = super().as_of(split)
-        if split == "valid":
-            for n in range(4):
-                voice = getattr(self, f"voice{n}_")
-                setattr(before, f"voice{n}_", voice and voice.as_of(split))
-        return before
 
     def voices(self) -> list[Recommender]:
         "The fitted recommenders, in the order of their weights."
@@ -84,9 +78,10 @@ class Kept:
 def carried_by(model: Recommender, history, item_id, top: int | None = None) -> pd.DataFrame:
     "How far an item's score (in standard deviations) falls without each choice of a history."
     index = pd.Index(model.item_ids_)
-    rows, item = index.get_indexer([str(i) for i in history]), index.get_indexer([str(item_id)])[0]
+    history = _texts(history, "item")
+    rows, item = index.get_indexer(history), index.get_indexer([str(item_id)])[0]
     if item < 0 or (rows < 0).any():
-        unknown = item_id if item < 0 else list(history)[int(np.argmin(rows))]
+        unknown = item_id if item < 0 else history[int(np.argmin(rows))]
         raise MMRecError(f"item_id '{unknown}' was not there when this model was fitted")
     if not len(rows): raise MMRecError("carried_by: an empty history carries nothing")
     without = [[r for n, r in enumerate(rows) if n != j] for j in range(len(rows))]

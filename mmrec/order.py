@@ -3,7 +3,7 @@
 # %% auto #0
 __all__ = ['Histories', 'places', 'padded', 'matrix', 'histories', 'check_times', 'order_summary', 'moments', 'sessions',
            'stretches', 'Sequential', 'from_matrix', 'score_sequence', 'Transitions', 'SequenceKNN', 'Fading',
-           'evaluate_next', 'series_world']
+           'evaluate_next', 'next_length', 'series_world']
 
 # %% ../nbs/08c_order.ipynb #03e07919
 import copy, warnings
@@ -13,9 +13,9 @@ import numpy as np, pandas as pd, scipy.sparse as sp, torch
 from jaxtyping import Bool, Float, Int
 from sklearn.base import clone
 
-from .data import SPLITS, Dataset, MMRecError, from_frames
-from .evaluate import Result, rank_metrics, relevant_ranks, top_k
-from .recommend import ItemKNN, Popular, Recommender
+from .data import SPLITS, Dataset, MMRecError, from_frames, rows_of, whole
+from .evaluate import Result, metric_length, rank_metrics, relevant_ranks, top_k
+from .recommend import ItemKNN, Popular, Recommender, _named, _texts
 
 # %% ../nbs/08c_order.ipynb #d52fa8b2
 @dataclass(frozen=True)
@@ -179,6 +179,7 @@ class Sequential(Recommender):
     refit = True  # learn once more from training and validation, with the settings chosen
 
     def _fit(self, dataset):
+        if hasattr(self, "metric"): next_length(self.metric)  # before anything is learned
         h, all_ = histories(dataset), histories(dataset, ("train", "valid"))
         self.values_, self.offsets_ = all_.values, np.r_[0, all_.stop]
         self.trained_, self.train_offsets_ = h.values, np.r_[0, h.stop]
@@ -191,11 +192,13 @@ class Sequential(Recommender):
         self._learn(dataset, h, chosen)
 
     def as_of(self, split: str) -> "Sequential":
-        "Itself as it stood before `split`: neither learned from validation nor has read it."
+        "Itself as it stood before `split`: neither it nor a model in it has read validation."
         if split != "valid": return self
         if hasattr(self, "before_"): return self.before_.as_of(split)
         before = copy.copy(self)
         before.values_, before.offsets_ = self.trained_, self.train_offsets_
+        for name, inner in _named(self).items():
+            if isinstance(inner, Recommender): setattr(before, name, inner.as_of(split))
         return before
 
     def _sound(self) -> bool:
@@ -218,17 +221,26 @@ class Sequential(Recommender):
         start, stop = self.offsets_[:-1][rows], self.offsets_[1:][rows]
         return self.score_sequence(Histories(self.values_, start, stop))
 
+    def _new(self, rows): return rows[:0]  # `score_sequence` knows what to say to them
+
     def _from_history(self, x): return self.score_sequence(from_matrix(x))
 
     def score_clicks(self, clicks: Int[np.ndarray, "clicks"],
                      user: int | None = None) -> Float[torch.Tensor, "items"]:
         "Scores after some item rows clicked in this order, on top of what is known of a user row."
-        old = [] if user is None else self.values_[self.offsets_[user]:self.offsets_[user + 1]]
-        return self.score_sequence(Histories.of([[*old, *np.asarray(clicks)]]))[0]
+        old, clicks, n = [], np.atleast_1d(np.asarray(clicks)), len(self.item_ids_)
+        if len(clicks) and (clicks.dtype.kind not in "iu" or not 0 <= clicks.min() <= clicks.max() < n):
+            raise MMRecError(f"score_clicks: {clicks.tolist()!r:.60}; item rows in 0..{n - 1:,} are wanted")
+        if user is not None:
+            user = self._user_rows([user])[0]
+            old = self.values_[self.offsets_[user]:self.offsets_[user + 1]]
+        return self.score_sequence(Histories.of([[*old, *clicks]]))[0]
 
     def next_items(self, item_ids, k: int = 10, exclude_seen: bool = True) -> pd.DataFrame:
         "The best k items after a sequence of item ids, oldest first; unknown ids are left out."
-        row = pd.Index(self.item_ids_).get_indexer([str(i) for i in item_ids])
+        k = whole(k, "next_items: k")
+        self._fitted()
+        row = pd.Index(self.item_ids_).get_indexer(_texts(item_ids, "item"))
         if (row < 0).any():
             text = f"{(row < 0).sum()} of {len(row)} items are not known and left out"
             warnings.warn(text, stacklevel=2)
@@ -251,6 +263,8 @@ def from_matrix(x: sp.csr_matrix) -> Histories:
 def score_sequence(model: Recommender, h: Histories) -> Float[torch.Tensor, "rows items"]:
     "Any recommender's scores after these histories: in order where it reads order, else as sets."
     if hasattr(model, "score_sequence"): return model.score_sequence(h)
+    if not isinstance(model, Recommender):
+        raise MMRecError(f"{type(model).__name__} scores people, not histories; take Beside (08e) or a recommender")
     s = torch.as_tensor(model.score_history(h.matrix(len(model.item_ids_))))
     new = np.flatnonzero(h.lengths == 0)
     if len(new): s[new] = torch.from_numpy(np.asarray(model.train_.sum(0)).ravel()).to(s)
@@ -334,8 +348,8 @@ class Fading(Sequential):
         if chosen is not None: self.recency_, self.tried_ = chosen.recency_, chosen.tried_
         elif self.recency is None and dataset.valid.nnz:
             for self.recency_ in (.5, 1., 2., 4., 8., 16., 64., 1e6):
-                k = int(self.metric.split("@")[1])
-                found = evaluate_next(self, dataset, k, "valid", self.ahead, most=2000)
+                found = evaluate_next(self, dataset, next_length(self.metric), "valid", self.ahead,
+                                      most=2000)
                 self.tried_[str(self.recency_)] = found.mean[self.metric]
             self.recency_ = float(max(self.tried_, key=self.tried_.get))
 
@@ -351,15 +365,18 @@ def evaluate_next(
     split: str = "test",
     ahead: int | None = 1,  # how many of the next choices are answers; None: all of the split
     exclude: str = "earlier",  # do not rank what the person had chosen; "none": repeats count
-    candidates: Bool[np.ndarray, "items"] | None = None,  # mask: rank among these only
+    candidates=None,  # rows or a mask: rank among these only
     most: int | None = None,  # at most so many moments, drawn at random
     seed: int = 0,
 ) -> Result:
     "Rank the catalogue at every moment of `split`, by what was known then; means over people."
     if exclude not in ("earlier", "none"):
         raise MMRecError(f"evaluate_next: exclude={exclude!r}; use 'earlier' or 'none'")
-    ks = tuple(sorted(int(x) for x in np.atleast_1d(k)))
-    if ks[0] < 1: raise MMRecError(f"evaluate_next: k={ks[0]}; a list has at least one place")
+    ks = tuple(sorted({whole(x, "evaluate_next: k") for x in np.atleast_1d(k).tolist() or [None]}))
+    if candidates is not None:
+        some = rows_of(candidates, dataset.n_items, "evaluate_next: candidates")
+        candidates = np.isin(np.arange(dataset.n_items), some)
+    if hasattr(model, "check"): model.check(dataset)
     if hasattr(model, "as_of"): model = model.as_of(split)  # one that has not read the answers
     prefix, then = moments(dataset, split, ahead)
     answers = _answers(prefix, then, dataset.n_items, exclude, candidates)
@@ -376,8 +393,7 @@ def evaluate_next(
         if exclude == "earlier":
             row, at = prefix[block].places()
             s[torch.from_numpy(row), torch.from_numpy(prefix.values[at])] = -torch.inf
-        if candidates is not None:
-            s[:, torch.from_numpy(~np.asarray(candidates, bool))] = -torch.inf
+        if candidates is not None: s[:, torch.from_numpy(~candidates)] = -torch.inf
         item, value = top_k(s, min(ks[-1], s.shape[1]))
         item = item.masked_fill(value == -torch.inf, -1).cpu().numpy()
         lists[a:a + len(block), :item.shape[1]] = item
@@ -389,10 +405,16 @@ def evaluate_next(
                 "ahead": ahead, "moments": len(rows)}
     return _result(pd.concat(found, ignore_index=True), prefix.owner, lists, ks, protocol)
 
+def next_length(metric: str) -> int:
+    "The list length in a metric's name, if `evaluate_next` measures it."
+    k = metric_length(metric)
+    if "@" not in metric: raise MMRecError(f"metric '{metric}' has no list length, as ndcg@10 has")
+    return k
+
 def _answers(prefix: Histories, then: Histories, n: int, exclude: str, candidates) -> sp.csr_matrix:
     "What followed each moment, as far as it is ranked: moments x items."
     y = then.matrix(n).tocoo()
-    ok = np.ones(y.nnz, bool) if candidates is None else np.asarray(candidates, bool)[y.col]
+    ok = np.ones(y.nnz, bool) if candidates is None else candidates[y.col]
     if exclude == "earlier":  # an item chosen before and again is no recommendation
         row, at = prefix.places()
         ok &= ~np.isin(y.row*np.int64(n) + y.col, row*np.int64(n) + prefix.values[at])

@@ -25,6 +25,7 @@ class Recommender(BaseEstimator):
         "Learn from the training part; validation may be looked at, test is not there."
         d = dataset.for_fit()
         if not d.train.nnz: raise MMRecError(f"fit: '{d.name}' has no training interaction; load it with another split=")
+        for name in _named(self): delattr(self, name)  # what an earlier fit learned
         self.item_ids_, self.user_ids_ = d.items["item_id"].tolist(), d.users["user_id"].tolist()
         self.train_, self.seen_ = d.train, ((d.train + d.valid) > 0).astype(np.float32).tocsr()
         self._fit(d)
@@ -33,7 +34,7 @@ class Recommender(BaseEstimator):
     def score(self, user_rows: Int[np.ndarray, "users"]) -> Float[torch.Tensor, "users items"]:
         "Every item's score for each user row; users without history get popularity."
         rows = self._user_rows(user_rows)
-        scores, new = self._score(rows), np.flatnonzero(np.diff(self.train_.indptr)[rows] == 0)
+        scores, new = self._score(rows), self._new(rows)
         if len(new): scores[new] = torch.as_tensor(np.asarray(self.train_.sum(0))).to(scores)
         return scores
 
@@ -61,6 +62,7 @@ class Recommender(BaseEstimator):
             raise MMRecError(f"score: user_rows {rows.tolist()!r:.60}; rows in 0..{n - 1:,} are wanted, ids go into recommend")
         return rows.astype(np.int64)
 
+    def _new(self, rows): return np.flatnonzero(np.diff(self.train_.indptr)[rows] == 0)  # which of them have no history
     def _sound(self) -> bool: return True  # of a model that was read: whether its learned state fits together
     def _fit(self, dataset): raise NotImplementedError
     def _score(self, rows): return self._from_history(self.train_[rows])
@@ -90,14 +92,19 @@ def recommend(self: Recommender, user_ids=None, k: int = 10, exclude_seen: bool 
     out = pd.concat(frames, ignore_index=True) if frames else _frame(torch.empty(0, len(allowed)), k, self.item_ids_)
     return out.assign(user=np.asarray(self.user_ids_, dtype=object)[out["user"]])
 
+def _texts(ids, what: str) -> list[str]:  # what: "user" or "item"
+    "External ids as texts; a single one is a list of one."
+    ids = [ids] if isinstance(ids, (str, bytes)) or np.isscalar(ids) else list(ids)
+    for i in ids:
+        if isinstance(i, (list, tuple, set, dict, np.ndarray)): raise MMRecError(f"{what}_id {i!r:.60}: a {type(i).__name__} where one id is wanted")
+    return [str(i) for i in ids]
+
 def _lookup(model: Recommender, what: str, ids) -> Int[np.ndarray, "ids"]:  # what: "user" or "item"
     "Rows of external ids; the table is built at the first question, not at each."
     known, tables = getattr(model, f"{what}_ids_"), model.__dict__.setdefault("_tables", {})
     if what not in tables or tables[what][0] is not known: tables[what] = known, pd.Index(known)
-    ids = [ids] if isinstance(ids, (str, bytes)) or np.isscalar(ids) else list(ids)
-    for i in ids:
-        if isinstance(i, (list, tuple, set, dict, np.ndarray)): raise MMRecError(f"{what}_id {i!r:.60}: a {type(i).__name__} where one id is wanted")
-    rows = tables[what][1].get_indexer([str(i) for i in ids])
+    ids = _texts(ids, what)
+    rows = tables[what][1].get_indexer(ids)
     if (rows < 0).any(): raise MMRecError(f"{what}_id '{ids[int(np.argmin(rows))]!s:.80}' was not there when this model was fitted; fit again, or check the id")
     return rows
 

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from .closed_form import power, top_singular
-from .data import Dataset, Features, MMRecError, best_device, write_atomic
+from .data import Dataset, Features, MMRecError, best_device, seeded, write_atomic
 from .fusion import Projector
 from .network import fusions
-from .order import Histories, Sequential, evaluate_next, stretches
+from .order import Histories, Sequential, evaluate_next, next_length, stretches
 
 # %% ../nbs/08d_sequence.ipynb #be9e0163
 class Attention(nn.Module):
@@ -414,8 +414,7 @@ def _valid(self, dataset: Dataset, epoch: int) -> float:
     candidates = None
     if not (dataset.train.getnnz(0) > 0)[dataset.valid.indices].any():  # only new items are held
         candidates = dataset.valid.getnnz(0) > 0
-    k = int(self.metric.split("@")[1])
-    found = evaluate_next(self, dataset, k, "valid", candidates=candidates, most=self.most)
+    found = evaluate_next(self, dataset, next_length(self.metric), "valid", candidates=candidates, most=self.most)
     return float(found.mean[self.metric])
 
 def _key(self, dataset: Dataset) -> dict[str, str]:
@@ -444,9 +443,11 @@ for f in (_fit_tower, _weights, _keep, _valid, _key): setattr(SequenceRecommende
 def _trunks(self) -> list[Trunk]:
     "The networks, rebuilt from their weights when first needed."
     if getattr(self, "_ready", None) is None:
-        self._ready = [self._trunk().eval().requires_grad_(False) for _ in self.trunks_]
-        for trunk, w in zip(self._ready, self.trunks_):
+        with seeded(0):  # their first weights are overwritten: no draw of anybody else's
+            ready = [self._trunk().eval().requires_grad_(False) for _ in self.trunks_]
+        for trunk, w in zip(ready, self.trunks_):
             nn.utils.vector_to_parameters(w, trunk.parameters())
+        self._ready = ready  # not before: two may ask at once
     return self._ready
 
 @torch.no_grad()
