@@ -142,6 +142,11 @@ class Blend:
         scores = [torch.as_tensor(m.score(rows)).float() for m in self.models]
         return score_fusion([s.to(scores[0].device) for s in scores], self.weights)
 
+    def check(self, dataset: Dataset) -> None:
+        "MMRecError if one of them was fitted on other users or items."
+        for m in self.models:
+            if hasattr(m, "check"): m.check(dataset)
+
     def as_of(self, split: str) -> "Blend":
         "The same mix of models that have read neither `split` nor a later part."
         return Blend([m.as_of(split) if hasattr(m, "as_of") else m for m in self.models], self.weights)

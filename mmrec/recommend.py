@@ -68,6 +68,10 @@ class Recommender(BaseEstimator):
     def _score(self, rows): return self._from_history(self.train_[rows])
     def _from_history(self, x): raise MMRecError(f"{type(self).__name__} knows only the users it was fitted with; fit it again")
 
+def _named(model: Recommender) -> dict:
+    "The attributes that are learned state."
+    return {n: v for n, v in vars(model).items() if n.endswith("_") and not n.startswith("_")}
+
 # %% ../nbs/07_recommend.ipynb #fbc02adf
 class Popular(Recommender):
     "The items with the most training interactions, to everybody."
@@ -142,10 +146,6 @@ def check(self: Recommender, dataset: Dataset):
 Recommender.similar_items, Recommender._similar, Recommender.check = similar_items, _similar, check
 
 # %% ../nbs/07_recommend.ipynb #e2875ee3
-def _named(model: Recommender) -> dict:
-    "What a value's attributes that are learned state are."
-    return {n: v for n, v in vars(model).items() if n.endswith("_") and not n.startswith("_")}
-
 def _spec(model: Recommender, arrays: dict, prefix: str = "") -> dict:
     "A recommender as plain values; its arrays go into `arrays`. A recommender inside it, as a setting or learned, likewise."
     cls, plain, kinds, inner = type(model), {}, {}, {}

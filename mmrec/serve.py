@@ -3,8 +3,9 @@
 # %% auto #0
 __all__ = ['LISTS', 'Facet', 'word', 'number', 'facet', 'matches', 'fold_in', 'like_neighbours', 'encode_raw', 'place_vectors',
            'scores_of_added', 'add_item', 'typed', 'with_rows', 'with_added', 'added_folder', 'keep_item', 'own',
-           'with_kept', 'diversify', 'because', 'history_of', 'on_record', 'person_scores', 'one_row', 'length',
-           'recommend', 'as_table', 'nearest', 'view', 'similar', 'search', 'MilvusIndex', 'Stored', 'drop_orphans']
+           'with_kept', 'diversify', 'because', 'history_of', 'on_record', 'nothing_new', 'person_scores', 'as_known',
+           'one_row', 'length', 'recommend', 'as_table', 'nearest', 'view', 'similar', 'search', 'MilvusIndex',
+           'Stored', 'drop_orphans']
 
 # %% ../nbs/09_serve.ipynb #3099e684
 import hashlib, json, logging, os, re, socket, tempfile, threading, uuid
@@ -322,19 +323,26 @@ def history_of(bundle: Bundle, user, clicks) -> np.ndarray:
 def on_record(bundle: Bundle, user) -> np.ndarray:  # item rows
     return bundle.seen[bundle.rows([user], "users")[0]].indices if user is not None else np.array([], int)
 
-def person_scores(bundle: Bundle, user, history: np.ndarray) -> Float[Tensor, "items"]:
-    "Every item's score for one person."
-    if user is not None and len(history) == len(on_record(bundle, user)):  # nothing new
-        known = torch.as_tensor(bundle.recommender.score(bundle.rows([user], "users"))).float()
-    else:  # the model has never met an added item: the click counts for the known item nearest to it
-        added = history[history >= bundle.n_known]
-        rows, old = history.copy(), len(on_record(bundle, user))
-        rows[history >= bundle.n_known] = (bundle.content[added] @ bundle.content[:bundle.n_known].T).argmax(1).numpy()
-        if hasattr(bundle.recommender, "score_clicks"):  # it reads order
-            person = None if user is None else bundle.rows([user], "users")[0]
-            known = torch.as_tensor(bundle.recommender.score_clicks(rows[old:], person)).float()[None]
-        else: known = fold_in(bundle, one_row(np.unique(rows), bundle.n_known))
+def nothing_new(bundle: Bundle, user, history: np.ndarray, clicks) -> bool:
+    "Whether the model knows all of it; to one that reads order a known item clicked again is news."
+    again = clicks is not None and len(clicks) and hasattr(bundle.recommender, "score_clicks")
+    return user is not None and len(history) == len(on_record(bundle, user)) and not again
+
+def person_scores(bundle: Bundle, user, history: np.ndarray, clicks=None) -> Float[Tensor, "items"]:
+    "Every item's score for one person: what is on record, then item ids as they were clicked."
+    if nothing_new(bundle, user, history, clicks): known = torch.as_tensor(bundle.recommender.score(bundle.rows([user], "users"))).float()
+    elif hasattr(bundle.recommender, "score_clicks"):  # it reads order
+        person = None if user is None else bundle.rows([user], "users")[0]
+        new = history[len(on_record(bundle, user)):] if clicks is None else bundle.rows(clicks)
+        known = torch.as_tensor(bundle.recommender.score_clicks(as_known(bundle, new), person)).float()[None]
+    else: known = fold_in(bundle, one_row(np.unique(as_known(bundle, history)), bundle.n_known))
     return with_added(bundle, known, one_row(history, len(bundle)))[0]
+
+def as_known(bundle: Bundle, rows: np.ndarray) -> np.ndarray:
+    "The model has never met an added item: a click on it counts for the known item nearest to it."
+    rows, added = rows.copy(), rows >= bundle.n_known
+    rows[added] = (bundle.content[rows[added]] @ bundle.content[:bundle.n_known].T).argmax(1).numpy()
+    return rows
 
 def one_row(columns, width: int) -> sp.csr_matrix:  # [1, width]
     return sp.csr_matrix((np.ones(len(columns), np.float32), (np.zeros(len(columns), int), columns)), shape=(1, width))
@@ -355,7 +363,7 @@ def recommend(bundle: Bundle, user: str | None = None, clicks: list | None = Non
     if number(diversity) is None or not 0 <= diversity <= 1:
         raise MMRecError(f"diversity={str(diversity)[:40]}; it must be between 0 (best scores) and 1 (most different)")
     history = history_of(bundle, user, clicks)
-    if scores is None: scores = person_scores(bundle, user, history)
+    if scores is None: scores = person_scores(bundle, user, history, clicks)
     allowed = torch.from_numpy(matches(bundle.items, where, bundle.facets))
     if exclude_seen: allowed[history] = False
     rows, best = (x[0] for x in top_k(scores.masked_fill(~allowed, -torch.inf)[None], min(k if not diversity else max(50, 5*k), len(bundle))))
