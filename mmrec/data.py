@@ -564,8 +564,6 @@ def _hf_frame(table, root: Path) -> pd.DataFrame:
     frame = table.remove_columns(drop).to_pandas()
     for c, f in table.features.items():
         if isinstance(f, datasets.ClassLabel): frame[c] = [None if pd.isna(v) else f.int2str(int(v)) for v in frame[c]]
-        elif c in frame and frame[c].map(lambda v: isinstance(v, (list, np.ndarray))).any():
-            frame[c] = ["|".join(map(str, v)) if isinstance(v, (list, np.ndarray)) else v for v in frame[c]]
     for m, c in media.items():
         frame[m] = [_hf_file(cell, root, m) for part in table.select_columns([c]).iter(64) for cell in part[c]]
     return frame
