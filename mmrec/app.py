@@ -424,7 +424,7 @@ def add_questions(app, service: Service) -> None:
         b, where, scores = service.bundle, ask.model_dump(exclude_none=True).get("where"), None
         if ask.user is not None and not service.people: raise HTTPException(403, "what people chose is told only to who has a token; start the service with one")
         history = answers.history_of(b, ask.user, ask.clicks)
-        if ask.user is not None and len(history) == len(answers.on_record(b, ask.user)):
+        if answers.nothing_new(b, ask.user, history, ask.clicks):
             known = (await service.batch(int(b.rows([ask.user], "users")[0])))[None]
             scores = answers.with_added(b, known, answers.one_row(history, len(b)))[0]
         table = await asyncio.to_thread(answers.recommend, b, ask.user, ask.clicks, min(ask.k, len(b)), where, ask.exclude_seen, ask.diversity, True, scores)
