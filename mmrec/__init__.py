@@ -16,50 +16,76 @@ class MMRecError(ValueError):
 # %% ../nbs/00_environment.ipynb #e0010010
 EXTRA = re.compile(r"""extra\s*==\s*["']([\w-]+)["']""")
 
+
 def extra_of(package: str) -> str | None:
     "The smallest extra of mmrec that brings `package`, where one does."
-    try: lines = metadata.requires("mmrec") or []
-    except metadata.PackageNotFoundError: return None  # a checkout on the path, not installed
+    try:
+        lines = metadata.requires("mmrec") or []
+    except metadata.PackageNotFoundError:
+        return None  # a checkout on the path, not installed
     extras: dict[str, list[str]] = {}
     for line in lines:
-        if m := EXTRA.search(line): extras.setdefault(m[1], []).append(re.match(r"[\w.-]+", line)[0])
+        if m := EXTRA.search(line):
+            extras.setdefault(m[1], []).append(re.match(r"[\w.-]+", line)[0])
     plain = lambda name: re.sub(r"[-_.]+", "-", name).lower()
     fits = [e for e, names in extras.items() if plain(package) in map(plain, names)]
     return min(fits, key=lambda e: len(extras[e]), default=None)
 
 # %% ../nbs/00_environment.ipynb #e0010013
 PAIRED = ("torchvision", "torchaudio")  # built for one torch each
-PIP = {"PIL": "pillow", "sklearn": "scikit-learn", "prometheus_client": "prometheus-client"}  # installed by another name
+# installed by another name
+PIP = {"PIL": "pillow", "sklearn": "scikit-learn", "prometheus_client": "prometheus-client"}
+
 
 def versions_of(*packages: str) -> str:
     "`torch 2.14.1 and torchaudio 2.11.1`, from what is installed; nothing is imported."
+
     def one(p):
-        try: return f"{p} {metadata.version(PIP.get(p, p))}"
-        except metadata.PackageNotFoundError: return f"{p} (version unknown)"
+        try:
+            return f"{p} {metadata.version(PIP.get(p, p))}"
+        except metadata.PackageNotFoundError:
+            return f"{p} (version unknown)"
+
     return " and ".join(map(one, packages))
+
 
 def need(module: str) -> ModuleType:
     "The module, imported now; MMRecError with the remedy where it is absent or does not load."
     top = module.partition(".")[0]
     pip = PIP.get(top, top)
-    try: return importlib.import_module(module)
+    try:
+        return importlib.import_module(module)
     except ModuleNotFoundError as e:
         if (e.name or "").partition(".")[0] == top:
             extra = extra_of(pip)
             how = f"pip install 'mmrec[{extra}]'" if extra else f"pip install {pip}"
-            raise MMRecError(f"{pip} is not installed: {how}; `mmrec doctor` checks the rest") from None
+            raise MMRecError(
+                f"{pip} is not installed: {how}; `mmrec doctor` checks the rest"
+            ) from None
         why = e
-    except MMRecError: raise
-    except Exception as e: why = e  # ImportError, OSError, RuntimeError: whatever a broken package raises
+    except MMRecError:
+        raise
+    # ImportError, OSError, RuntimeError: whatever a broken package raises
+    except Exception as e:
+        why = e
     with_ = versions_of("torch", top) if top in PAIRED else versions_of(top)
-    mend = f"pip install --upgrade torch {' '.join(PAIRED)}" if top in PAIRED else f"pip install --force-reinstall {pip}"
+    mend = (
+        f"pip install --upgrade torch {' '.join(PAIRED)}"
+        if top in PAIRED
+        else f"pip install --force-reinstall {pip}"
+    )
     said = " ".join(f"{type(why).__name__}: {why}".split())[:160]
-    raise MMRecError(f"{pip} does not load ({with_}; {said}): {mend}; `mmrec doctor` checks the rest") from None
+    raise MMRecError(
+        f"{pip} does not load ({with_}; {said}): {mend}; `mmrec doctor` checks the rest"
+    ) from None
 
 # %% ../nbs/00_environment.ipynb #e0010017
 def calm_threads() -> None:
-    "Threads of OpenMP sleep while they wait; what the user has set stays. To be called before torch is loaded."
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # GNU's OpenMP: torch on Linux, scikit-learn
+    """Threads of OpenMP sleep while they wait; what the user has set stays. To be called before
+    torch is loaded."""
+    # GNU's OpenMP: torch on Linux, scikit-learn
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("KMP_BLOCKTIME", "0")  # LLVM's and Intel's: torch on a Mac, MKL
+
 
 calm_threads()

@@ -24,6 +24,7 @@ from . import serve as answers
 from .bundle import Bundle, UnknownId, Unreadable, encoder, load_bundle, lock
 from .data import MMRecError, disk_refusal
 from .preprocess import MediaError
+
 try:
     import uvicorn
     from fastapi import Depends, FastAPI, File, Form, HTTPException, Query, Request, UploadFile
@@ -34,26 +35,47 @@ try:
     from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
     from pydantic import BaseModel, ConfigDict, Field
     from uvicorn.protocols.http.h11_impl import H11Protocol
-except ImportError as e: raise MMRecError(f"the web service needs {e.name}; install it with: pip install 'mmrec[serve]'") from None
+except ImportError as e:
+    raise MMRecError(
+        f"the web service needs {e.name}; install it with: pip install 'mmrec[serve]'"
+    ) from None
 
 # %% ../nbs/09a_app.ipynb #8f9b29b2
-class Strict(BaseModel): model_config = ConfigDict(extra="forbid", strict=True)
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
 Id = Annotated[str, Field(min_length=1, max_length=1000)]
 Count = Annotated[int, Field(ge=1, le=1000, description="how many; at most 1000")]
+
+
 class Range(Strict):
     min: float | None = None
     max: float | None = None
+
+
 Value = Annotated[str, Field(max_length=200)] | float | bool
-Where = Annotated[dict[str, Value | Annotated[list[Value], Field(max_length=100)] | Range], Field(max_length=20)]
+Where = Annotated[
+    dict[str, Value | Annotated[list[Value], Field(max_length=100)] | Range], Field(max_length=20)
+]
+
 
 class Ask(Strict):
     "Who, how many, of which kind."
+
     user: Id | None = Field(None, description="a known user")
-    clicks: Annotated[list[Id], Field(max_length=500)] | None = Field(None, description="item ids; alone: somebody new")
+    clicks: Annotated[list[Id], Field(max_length=500)] | None = Field(
+        None, description="item ids; alone: somebody new"
+    )
     k: Count = 10
-    where: Where | None = Field(None, description="columns with what they must hold: a value, one of several values, or a range of numbers")
+    where: Where | None = Field(
+        None,
+        description="columns with what they must hold: a value, one of several values, or a "
+        "range of numbers",
+    )
     exclude_seen: bool = True
     diversity: float = Field(0, ge=0, le=1)
+
 
 class Like(Strict):
     item: Id
@@ -67,6 +89,8 @@ class Reason(BaseModel):
     item: str
     title: str
     how: str
+
+
 class Card(BaseModel):
     item: str
     title: str
@@ -74,35 +98,63 @@ class Card(BaseModel):
     text: str | None = None
     media: dict[str, str] = Field(description="modality to address")
     because: Reason | None = None
-class Cards(BaseModel): items: list[Card]
+
+
+class Cards(BaseModel):
+    items: list[Card]
+
+
 class Named(BaseModel):
     id: str
     title: str
-class Problem(BaseModel): detail: str
-PROBLEMS = {code: {"model": Problem, "description": text} for code, text in {
-    400: "cannot be read, or cannot be done with this catalogue; detail says why", 401: "the token is missing or wrong",
-    403: "not from here, or not without a token", 404: "no such item, user, column or view", 409: "that id is taken", 413: "the body is too large",
-    422: "not of the form that is described here; detail says where", 429: "too many wrong tokens", 503: "not for the moment; try again"}.items()}
+
+
+class Problem(BaseModel):
+    detail: str
+
+
+PROBLEMS = {
+    code: {"model": Problem, "description": text}
+    for code, text in {
+        400: "cannot be read, or cannot be done with this catalogue; detail says why",
+        401: "the token is missing or wrong",
+        403: "not from here, or not without a token",
+        404: "no such item, user, column or view",
+        409: "that id is taken",
+        413: "the body is too large",
+        422: "not of the form that is described here; detail says where",
+        429: "too many wrong tokens",
+        503: "not for the moment; try again",
+    }.items()
+}
 
 # %% ../nbs/09a_app.ipynb #b9f2a229
 class Batcher:
     "Scores for users who ask at nearly the same time come from one call."
-    def __init__(self, score, wait: float = .002): self.score, self.wait, self.waiting = score, wait, []
+
+    def __init__(self, score, wait: float = 0.002):
+        self.score, self.wait, self.waiting = score, wait, []
 
     async def __call__(self, row: int):
         "This user's scores [items]."
         answer = asyncio.get_running_loop().create_future()
         self.waiting.append((row, answer))
-        if len(self.waiting) == 1: asyncio.get_running_loop().call_later(self.wait, lambda: asyncio.ensure_future(self.flush()))
+        if len(self.waiting) == 1:
+            asyncio.get_running_loop().call_later(
+                self.wait, lambda: asyncio.ensure_future(self.flush())
+            )
         return await answer
 
     async def flush(self):
         batch, self.waiting = self.waiting, []
-        try: scores = await asyncio.to_thread(self.score, np.array([row for row, _ in batch]))
+        try:
+            scores = await asyncio.to_thread(self.score, np.array([row for row, _ in batch]))
         except Exception as e:
-            for _, answer in batch: answer.cancelled() or answer.set_exception(e)
+            for _, answer in batch:
+                answer.cancelled() or answer.set_exception(e)
         else:
-            for (_, answer), s in zip(batch, scores): answer.cancelled() or answer.set_result(s)
+            for (_, answer), s in zip(batch, scores):
+                answer.cancelled() or answer.set_result(s)
 
 # %% ../nbs/09a_app.ipynb #a9000002
 HELPER = """
@@ -147,313 +199,618 @@ while head := read.read(8):
 class Busy(MMRecError):
     "Nothing is wrong with the request, there are too many."
 
+
 class Apart:
     "Calls functions of mmrec with one file where they may die alone; MediaError if they do."
-    def __init__(self, helpers: int = 2, seconds: int = 20, megabytes: int = 1500):  # at once; for one file; more than the idle helper has
+
+    # at once; for one file; more than the idle helper has
+    def __init__(self, helpers: int = 2, seconds: int = 20, megabytes: int = 1500):
         self.seconds, self.megabytes, self.free = seconds, megabytes, queue.LifoQueue()
-        for _ in range(helpers): self.free.put(None)
+        for _ in range(helpers):
+            self.free.put(None)
 
     def __call__(self, f, *args):
         "What `f` returns: a tensor, a tuple of tensors and None, or a text."
-        try: helper = self.free.get(timeout=2*self.seconds)
-        except queue.Empty: raise Busy("many files are being read; try again in a moment") from None
         try:
-            if helper is None or helper.poll() is not None: helper = self.start()
+            helper = self.free.get(timeout=2 * self.seconds)
+        except queue.Empty:
+            raise Busy("many files are being read; try again in a moment") from None
+        try:
+            if helper is None or helper.poll() is not None:
+                helper = self.start()
             data = self.ask(helper, pickle.dumps((f, args)))
         except (OSError, EOFError, TimeoutError):
             helper = self.stop(helper)
             raise MediaError("the file made its reader crash; use another one") from None
-        finally: self.free.put(helper)
-        if data[:1] == b"-": raise MediaError(data[1:].decode("utf-8", "replace"))
-        if data[:1] == b"=": return data[1:].decode()
+        finally:
+            self.free.put(helper)
+        if data[:1] == b"-":
+            raise MediaError(data[1:].decode("utf-8", "replace"))
+        if data[:1] == b"=":
+            return data[1:].decode()
         x = answers.from_bytes(data[1:])
         parts = tuple(x.get(str(i)) for i in range(int(x["parts"])))
         return parts[0] if x["alone"] else parts
 
     def start(self):
         command = [sys.executable, "-c", HELPER, str(self.seconds), str(self.megabytes)]
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)  # Ctrl-C is not for it
+        # Ctrl-C is not for it
+        return subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        )
+
     def stop(self, helper) -> None:
-        if helper is not None: helper.kill(); helper.wait(); helper.stdin.close(); helper.stdout.close()
+        if helper is not None:
+            helper.kill()
+            helper.wait()
+            helper.stdin.close()
+            helper.stdout.close()
+
     def ask(self, helper, job: bytes) -> bytes:
-        helper.stdin.write(struct.pack("<Q", len(job)) + job); helper.stdin.flush()
-        ends = time.monotonic() + self.seconds + 100  # a helper that has just started loads its libraries first
+        helper.stdin.write(struct.pack("<Q", len(job)) + job)
+        helper.stdin.flush()
+        # a helper that has just started loads its libraries first
+        ends = time.monotonic() + self.seconds + 100
+
         def read(n):
             got = b""
             while len(got) < n:
-                if not select.select([helper.stdout], [], [], max(0, ends - time.monotonic()))[0]: raise TimeoutError
-                if not (part := os.read(helper.stdout.fileno(), n - len(got))): raise EOFError
+                if not select.select([helper.stdout], [], [], max(0, ends - time.monotonic()))[0]:
+                    raise TimeoutError
+                if not (part := os.read(helper.stdout.fileno(), n - len(got))):
+                    raise EOFError
                 got += part
             return got
+
         return read(struct.unpack("<Q", read(8))[0])
+
     def close(self) -> None:
-        while not self.free.empty(): self.stop(self.free.get())
+        while not self.free.empty():
+            self.stop(self.free.get())
 
 # %% ../nbs/09a_app.ipynb #b21fe8eb
 class Service:
     "The bundle of the moment, what was added since, and what is measured."
-    def __init__(self, bundle: Bundle, keep: Path | None = None,  # folder of items added earlier and from now on
-                 people: bool = True,  # tell who the users are, and what they chose
-                 prefix: str = ""):  # of every address, where a proxy adds one
-        self.lock, self.keep, self.people, self.prefix, self.ready = threading.Lock(), keep, people, prefix, False
-        self.owned = None if keep is None else answers.own(keep)
-        self.media = Path(tempfile.mkdtemp(prefix="mmrec-"))  # small copies of added pictures and sounds
-        try: self.bundle = bundle if keep is None else answers.with_kept(bundle, keep, self.media)
-        except BaseException: self.close(); raise
-        if self.bundle.engine is not None: self.store()
-        self.batch, self.apart, self.registry = Batcher(self.scores), Apart(), CollectorRegistry()
-        self.count = Counter("mmrec_requests", "requests answered", ["path", "status"], registry=self.registry)
-        self.took = Histogram("mmrec_seconds", "time to answer", ["path"], registry=self.registry,
-                              buckets=(.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5))
 
-    def scores(self, rows): return torch.as_tensor(self.bundle.recommender.score(rows)).float()
+    # folder of items added earlier and from now on
+    def __init__(
+        self,
+        bundle: Bundle,
+        keep: Path | None = None,
+        people: bool = True,  # tell who the users are, and what they chose
+        prefix: str = "",  # of every address, where a proxy adds one
+    ):
+        self.lock, self.keep, self.people, self.prefix, self.ready = (
+            threading.Lock(),
+            keep,
+            people,
+            prefix,
+            False,
+        )
+        self.owned = None if keep is None else answers.own(keep)
+        # small copies of added pictures and sounds
+        self.media = Path(tempfile.mkdtemp(prefix="mmrec-"))
+        try:
+            self.bundle = bundle if keep is None else answers.with_kept(bundle, keep, self.media)
+        except BaseException:
+            self.close()
+            raise
+        if self.bundle.engine is not None:
+            self.store()
+        self.batch, self.apart, self.registry = Batcher(self.scores), Apart(), CollectorRegistry()
+        self.count = Counter(
+            "mmrec_requests", "requests answered", ["path", "status"], registry=self.registry
+        )
+        self.took = Histogram(
+            "mmrec_seconds",
+            "time to answer",
+            ["path"],
+            registry=self.registry,
+            buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+        )
+
+    def scores(self, rows):
+        return torch.as_tensor(self.bundle.recommender.score(rows)).float()
+
     def store(self) -> None:
-        "Give a larger index what it does not hold yet; if it will not take it, answers go on without."
-        try: self.bundle.engine.write()
-        except Exception as e: logging.getLogger("mmrec").warning("Milvus does not take the new item (%s); it is compared exactly", " ".join(str(e).split())[:160])
+        """Give a larger index what it does not hold yet; if it will not take it, answers go on
+        without."""
+        try:
+            self.bundle.engine.write()
+        except Exception as e:
+            logging.getLogger("mmrec").warning(
+                "Milvus does not take the new item (%s); it is compared exactly",
+                " ".join(str(e).split())[:160],
+            )
+
     def close(self) -> None:
         shutil.rmtree(self.media, ignore_errors=True)
-        if getattr(self, "apart", None) is not None: self.apart.close()
-        if self.owned is not None: os.close(self.owned); self.owned = None
+        if getattr(self, "apart", None) is not None:
+            self.apart.close()
+        if self.owned is not None:
+            os.close(self.owned)
+            self.owned = None
         if (engine := getattr(getattr(self, "bundle", None), "engine", None)) is not None:
-            try: engine.close()
-            except Exception as e: logging.getLogger("mmrec").warning("the Milvus collection could not be dropped (%s)", " ".join(str(e).split())[:160])
+            try:
+                engine.close()
+            except Exception as e:
+                logging.getLogger("mmrec").warning(
+                    "the Milvus collection could not be dropped (%s)",
+                    " ".join(str(e).split())[:160],
+                )
 
     def cards(self, table) -> list[dict]:
         "Ranked rows as what a page shows."
         b = self.bundle
         title = lambda i: str(b.titles[b.rows([i])[0]])
-        reason = lambda r: None if not isinstance(r.get("because"), str) else {"item": r["because"], "title": title(r["because"]), "how": r["how"]}
-        return [{"item": r["item"], "title": r["title"], "score": r["score"], **self.shown(int(b.rows([r["item"]])[0])), "because": reason(r)}
-                for r in table.to_dict("records")]
+        reason = lambda r: (
+            None
+            if not isinstance(r.get("because"), str)
+            else {"item": r["because"], "title": title(r["because"]), "how": r["how"]}
+        )
+        return [
+            {
+                "item": r["item"],
+                "title": r["title"],
+                "score": r["score"],
+                **self.shown(int(b.rows([r["item"]])[0])),
+                "because": reason(r),
+            }
+            for r in table.to_dict("records")
+        ]
 
     def shown(self, row: int) -> dict:
         "Text and media addresses of one item."
         b = self.bundle
         has = {c: values[row] for c, values in b.shown.items() if isinstance(values[row], str)}
-        media = {m: self.prefix + address(f"/media/{m}", b.ids[row]) for m in ("image", "video", "audio") if m in has}
+        media = {
+            m: self.prefix + address(f"/media/{m}", b.ids[row])
+            for m in ("image", "video", "audio")
+            if m in has
+        }
         text, title = has.get("text"), str(b.titles[row])
-        return {"text": text.removeprefix(title).lstrip(". ")[:300] if isinstance(text, str) else None, "media": media}
+        return {
+            "text": text.removeprefix(title).lstrip(". ")[:300] if isinstance(text, str) else None,
+            "media": media,
+        }
+
 
 def address(path: str, item_id: str) -> str:
-    "Where an item is found: behind the path, or as a parameter if something on the way would change such a path (`..`, `//`, `%`)."
-    if any(part in ("", ".", "..") for part in item_id.split("/")) or "%" in item_id or not item_id.isprintable():
+    """Where an item is found: behind the path, or as a parameter if something on the way would
+    change such a path (`..`, `//`, `%`)."""
+    if (
+        any(part in ("", ".", "..") for part in item_id.split("/"))
+        or "%" in item_id
+        or not item_id.isprintable()
+    ):
         return f"{path}?id={quote(item_id, safe='')}"
     return f"{path}/{quote(item_id, safe='')}"
 
 # %% ../nbs/09a_app.ipynb #edde657b
-class TooLarge(Exception): pass
+class TooLarge(Exception):
+    pass
+
 
 class Guard:
     "Limits, hosts, token, origin and measurement around an ASGI application."
-    def __init__(self, app, service: Service, token: str | None = None, max_bytes: int = 12_000_000,
-                 hosts=None,  # names that are answered, besides plain numbers; None: any
-                 origin: str | None = None,  # of the page, where a proxy changes the host
-                 seconds: float = 60):  # for one request
-        self.app, self.service, self.token, self.max_bytes, self.origin, self.seconds = app, service, token, max_bytes, origin, seconds
+
+    def __init__(
+        self,
+        app,
+        service: Service,
+        token: str | None = None,
+        max_bytes: int = 12_000_000,
+        hosts=None,  # names that are answered, besides plain numbers; None: any
+        origin: str | None = None,  # of the page, where a proxy changes the host
+        seconds: float = 60,  # for one request
+    ):
+        self.app, self.service, self.token, self.max_bytes, self.origin, self.seconds = (
+            app,
+            service,
+            token,
+            max_bytes,
+            origin,
+            seconds,
+        )
         self.hosts = None if hosts is None else {h.lower() for h in hosts}
-        self.wrong, self.waiting, self.running = OrderedDict(), 0, set()  # client -> number of wrong tokens
+        # client -> number of wrong tokens
+        self.wrong, self.waiting, self.running = OrderedDict(), 0, set()
 
     def refusal(self, scope) -> tuple[int, str] | None:
         head = {k.decode("latin1").lower(): v.decode("latin1") for k, v in scope["headers"]}
-        origin, length, host = head.get("origin"), head.get("content-length", "0"), head.get("host", "")
-        if self.hosts is not None and host and not (numeric(name := host_name(host)) or name in self.hosts):
-            return 403, f"the host '{name[:80]}' is not served here; start with --allow-host if it should be"
-        if origin and scope["method"] not in ("GET", "HEAD") and origin.split("//")[-1] != host and origin != self.origin: return 403, "this came from another site"
-        if not length.isdecimal() or int(length[:20]) > self.max_bytes: return 413, f"the body may have {self.max_bytes:,} bytes"
-        if self.token and scope["path"].removeprefix(scope.get("root_path") or "") not in ("/", "/health", "/ready"):
-            if not secrets.compare_digest(head.get("authorization", "").encode("latin1"), f"Bearer {self.token}".encode()):
+        origin, length, host = (
+            head.get("origin"),
+            head.get("content-length", "0"),
+            head.get("host", ""),
+        )
+        if (
+            self.hosts is not None
+            and host
+            and not (numeric(name := host_name(host)) or name in self.hosts)
+        ):
+            return (
+                403,
+                f"the host '{name[:80]}' is not served here; start with --allow-host "
+                f"if it should be",
+            )
+        if (
+            origin
+            and scope["method"] not in ("GET", "HEAD")
+            and origin.split("//")[-1] != host
+            and origin != self.origin
+        ):
+            return 403, "this came from another site"
+        if not length.isdecimal() or int(length[:20]) > self.max_bytes:
+            return 413, f"the body may have {self.max_bytes:,} bytes"
+        if self.token and scope["path"].removeprefix(scope.get("root_path") or "") not in (
+            "/",
+            "/health",
+            "/ready",
+        ):
+            if not secrets.compare_digest(
+                head.get("authorization", "").encode("latin1"), f"Bearer {self.token}".encode()
+            ):
                 return 401, "send the header 'Authorization: Bearer TOKEN'"
 
     async def slow_down(self, scope) -> bool:
         "After a wrong token wait, twice as long each time; False where too many wait already."
         client = (scope.get("client") or ("",))[0]
         times = self.wrong[client] = self.wrong.pop(client, 0) + 1
-        while len(self.wrong) > 10_000: self.wrong.popitem(last=False)
-        if self.waiting >= 100: return False
+        while len(self.wrong) > 10_000:
+            self.wrong.popitem(last=False)
+        if self.waiting >= 100:
+            return False
         self.waiting += 1
-        try: await asyncio.sleep(min(.05*2**min(times, 9), 10))
-        finally: self.waiting -= 1
+        try:
+            await asyncio.sleep(min(0.05 * 2 ** min(times, 9), 10))
+        finally:
+            self.waiting -= 1
         return True
 
     async def __call__(self, scope, receive, send):
-        if scope["type"] != "http": return await self.app(scope, receive, send)
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
         start, status = time.perf_counter(), 500
+
         async def noted(message):
             nonlocal status
-            if message["type"] == "http.response.start": status = message["status"]
+            if message["type"] == "http.response.start":
+                status = message["status"]
             await send(message)
-        async def refuse(code, text, **headers): await JSONResponse({"detail": text}, code, headers or None)(scope, receive, noted)
+
+        async def refuse(code, text, **headers):
+            await JSONResponse({"detail": text}, code, headers or None)(scope, receive, noted)
+
         if no := self.refusal(scope):
-            guessed = no[0] == 401 and any(k.lower() == b"authorization" for k, _ in scope["headers"])
-            if guessed and not await self.slow_down(scope): await refuse(429, "too many wrong tokens", **{"Retry-After": "10"})
-            elif no[0] == 401: await refuse(*no, **{"WWW-Authenticate": "Bearer"})
-            else: await refuse(*no)
-        else: await self.passed(scope, receive, noted, refuse)
+            guessed = no[0] == 401 and any(
+                k.lower() == b"authorization" for k, _ in scope["headers"]
+            )
+            if guessed and not await self.slow_down(scope):
+                await refuse(429, "too many wrong tokens", **{"Retry-After": "10"})
+            elif no[0] == 401:
+                await refuse(*no, **{"WWW-Authenticate": "Bearer"})
+            else:
+                await refuse(*no)
+        else:
+            await self.passed(scope, receive, noted, refuse)
         path = getattr(scope.get("route"), "path", "other")
-        self.service.count.labels(path, status).inc(); self.service.took.labels(path).observe(time.perf_counter() - start)
+        self.service.count.labels(path, status).inc()
+        self.service.took.labels(path).observe(time.perf_counter() - start)
 
     async def passed(self, scope, receive, send, refuse):
         "The application's answer, or ours if the body grows too large or the time runs out."
         seen, begun, over, late = 0, False, False, False
-        announced, kept, early = any(k.lower() == b"content-length" for k, _ in scope["headers"]), [], []
+        announced, kept, early = (
+            any(k.lower() == b"content-length" for k, _ in scope["headers"]),
+            [],
+            [],
+        )
+
         async def limited():
             nonlocal seen, over
-            if early: return early.pop(0)
+            if early:
+                return early.pop(0)
             message = await receive()
             seen += len(message.get("body", b""))
-            if over := seen > self.max_bytes: raise TooLarge
+            if over := seen > self.max_bytes:
+                raise TooLarge
             return message
+
         async def run():
             if not announced:  # in chunks: how much it is shows only at the end
-                while not kept or kept[-1].get("more_body"): kept.append(await limited())
+                while not kept or kept[-1].get("more_body"):
+                    kept.append(await limited())
                 early.extend(kept)
             await self.app(scope, limited, watched)
+
         async def watched(message):
             nonlocal begun
-            if late or (over and not begun): return  # what it says now is about a body that it was not given, or too late
+            # what it says now is about a body that it was not given, or too late
+            if late or (over and not begun):
+                return
             begun = True
             await send(message)
+
         task = asyncio.ensure_future(run())
-        self.running.add(task); task.add_done_callback(self.forget)
+        self.running.add(task)
+        task.add_done_callback(self.forget)
         await asyncio.wait({task}, timeout=self.seconds)
         if not task.done():
             late = True
-            if begun: raise TimeoutError("the answer was not taken")  # the connection is closed
-            return await refuse(503, f"this took longer than {self.seconds:.0f} s", **{"Retry-After": "10"})
-        if over and not begun: return await refuse(413, f"the body may have {self.max_bytes:,} bytes", Connection="close")
-        if task.exception() and not isinstance(task.exception(), TooLarge): raise task.exception()
-    def forget(self, task): self.running.discard(task); task.cancelled() or task.exception()
+            if begun:
+                raise TimeoutError("the answer was not taken")  # the connection is closed
+            return await refuse(
+                503, f"this took longer than {self.seconds:.0f} s", **{"Retry-After": "10"}
+            )
+        if over and not begun:
+            return await refuse(
+                413, f"the body may have {self.max_bytes:,} bytes", Connection="close"
+            )
+        if task.exception() and not isinstance(task.exception(), TooLarge):
+            raise task.exception()
+
+    def forget(self, task):
+        self.running.discard(task)
+        task.cancelled() or task.exception()
+
 
 def host_name(host: str) -> str:
     "A Host header without its port."
-    return (host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() and not host.endswith("]") else host).strip("[]").rstrip(".").lower()
+    return (
+        (
+            host.rpartition(":")[0]
+            if host.rpartition(":")[2].isdecimal() and not host.endswith("]")
+            else host
+        )
+        .strip("[]")
+        .rstrip(".")
+        .lower()
+    )
+
+
 def numeric(name: str) -> bool:
-    try: ipaddress.ip_address(name)
-    except ValueError: return False
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
     return True
 
 # %% ../nbs/09a_app.ipynb #a9000005
 class Patient(H11Protocol):
-    "HTTP connections with an end to patience: a request must be there in time, and an answer must be taken."
-    HEAD, TAKE, ROOM = 10, 30, 400  # seconds for a whole request; seconds until an answer moves on; connections that may wait at once
+    """HTTP connections with an end to patience: a request must be there in time, and an answer must
+    be taken."""
+
+    # seconds for a whole request; seconds until an answer moves on; connections that may wait at
+    # once
+    HEAD, TAKE, ROOM = 10, 30, 400
     waiting = OrderedDict()  # connections without a whole request, the longest first
 
     def connection_made(self, transport):
         super().connection_made(transport)
         self.patience = self.stuck = None
         self.look()
-        while len(self.waiting) > self.ROOM: self.waiting.popitem(last=False)[0].transport.abort()
+        while len(self.waiting) > self.ROOM:
+            self.waiting.popitem(last=False)[0].transport.abort()
 
     def look(self) -> None:
         "Waiting for a request, or at work on one?"
         asked = self.cycle is not None and not self.cycle.response_complete
-        if asked and not self.cycle.more_body: self.rest()
+        if asked and not self.cycle.more_body:
+            self.rest()
         elif self.patience is None and not self.transport.is_closing():
             self.waiting[self] = None
             self.patience = self.loop.call_later(self.HEAD, self.transport.abort)
+
     def rest(self) -> None:
         self.waiting.pop(self, None)
-        if self.patience is not None: self.patience.cancel(); self.patience = None
+        if self.patience is not None:
+            self.patience.cancel()
+            self.patience = None
 
-    def data_received(self, data): super().data_received(data); self.look()
-    def on_response_complete(self): super().on_response_complete(); self.rest(); self.look()
+    def data_received(self, data):
+        super().data_received(data)
+        self.look()
+
+    def on_response_complete(self):
+        super().on_response_complete()
+        self.rest()
+        self.look()
+
     def pause_writing(self):
         super().pause_writing()
         self.stuck = self.loop.call_later(self.TAKE, self.transport.abort)
+
     def resume_writing(self):
         super().resume_writing()
-        if self.stuck is not None: self.stuck.cancel(); self.stuck = None
+        if self.stuck is not None:
+            self.stuck.cancel()
+            self.stuck = None
+
     def connection_lost(self, exc):
         self.rest()
-        if self.stuck is not None: self.stuck.cancel()
+        if self.stuck is not None:
+            self.stuck.cancel()
         super().connection_lost(exc)
 
 # %% ../nbs/09a_app.ipynb #6582f0c3
-SUFFIX = {"image": (".png",), "audio": (".wav", ".mp3", ".ogg", ".flac"), "video": (".gif", ".webp", ".mp4", ".mov", ".webm")}
+SUFFIX = {
+    "image": (".png",),
+    "audio": (".wav", ".mp3", ".ogg", ".flac"),
+    "video": (".gif", ".webp", ".mp4", ".mov", ".webm"),
+}
+
 
 def on_errors(app) -> None:
     "Every refusal is one line: {'detail': ...}."
-    def problem(code, text): return JSONResponse({"detail": text.encode("utf-8", "replace").decode()}, code, {"Retry-After": "10"} if code == 503 else None)
+
+    def problem(code, text):
+        return JSONResponse(
+            {"detail": text.encode("utf-8", "replace").decode()},
+            code,
+            {"Retry-After": "10"} if code == 503 else None,
+        )
+
     @app.exception_handler(MMRecError)
-    async def ours(request, e): return problem(404 if isinstance(e, UnknownId) else 503 if isinstance(e, (Busy, Unreadable)) else 400, str(e))
+    async def ours(request, e):
+        return problem(
+            404 if isinstance(e, UnknownId) else 503 if isinstance(e, (Busy, Unreadable)) else 400,
+            str(e),
+        )
+
     @app.exception_handler(405)
     async def method(request, e):
-        allowed = {m for r in app.routes if r.matches(request.scope)[0].value for m in getattr(r, "methods", None) or ()}
-        return JSONResponse({"detail": "Method Not Allowed"}, 405, {"Allow": ", ".join(sorted(allowed))})
+        allowed = {
+            m
+            for r in app.routes
+            if r.matches(request.scope)[0].value
+            for m in getattr(r, "methods", None) or ()
+        }
+        return JSONResponse(
+            {"detail": "Method Not Allowed"}, 405, {"Allow": ", ".join(sorted(allowed))}
+        )
+
     @app.exception_handler(RequestValidationError)
     async def shape(request, e):
         first = e.errors()[0]
-        return problem(422, f"{'.'.join(str(x) for x in first['loc'][1:]) or first['loc'][0]}: {first['msg']}"[:500])
+        return problem(
+            422,
+            f"{'.'.join(str(x) for x in first['loc'][1:]) or first['loc'][0]}: {first['msg']}"[
+                :500
+            ],
+        )
+
     @app.exception_handler(Exception)
     async def bug(request, e):
-        if disk_refusal(e): return problem(503, f"the disk of the service does not do its part: {disk_refusal(e)}")
+        if disk_refusal(e):
+            return problem(503, f"the disk of the service does not do its part: {disk_refusal(e)}")
         logging.getLogger("mmrec").exception("a request failed")
         return problem(500, "this request failed; the log of the service says why")
 
 # %% ../nbs/09a_app.ipynb #56363b9d
 class Uploads:
     "Raw content of one request, in files that live as long as the request."
-    def __init__(self, text, **files): self.text, self.files, self.folder = text, files, None
+
+    def __init__(self, text, **files):
+        self.text, self.files, self.folder = text, files, None
+
     def __enter__(self) -> dict:
         self.folder = Path(tempfile.mkdtemp(prefix="mmrec-upload-"))
         raw = {"text": self.text} if self.text else {}
         for m, f in self.files.items():
-            if f is None or not f.size: continue
+            if f is None or not f.size:
+                continue
             suffix = Path(f.filename or "").suffix.lower()
-            raw[m] = self.folder/f"upload{suffix if suffix in SUFFIX[m] else SUFFIX[m][0]}"
-            with open(raw[m], "wb") as to: shutil.copyfileobj(f.file, to)
+            raw[m] = self.folder / f"upload{suffix if suffix in SUFFIX[m] else SUFFIX[m][0]}"
+            with open(raw[m], "wb") as to:
+                shutil.copyfileobj(f.file, to)
         return raw
-    def __exit__(self, *_): shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
 
 def as_json(text: str | None, what: str) -> dict:
     "A JSON object inside a form field."
-    try: value = json.loads(text or "{}")
-    except (ValueError, RecursionError): value = None
-    if not isinstance(value, dict): raise MMRecError(f"{what}: not a JSON object, e.g. {{\"price\": 9.5}}")
-    try: json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, RecursionError): raise MMRecError(f"{what}: holds half a character (a lone surrogate)") from None
+    try:
+        value = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise MMRecError(f'{what}: not a JSON object, e.g. {{"price": 9.5}}')
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise MMRecError(f"{what}: holds half a character (a lone surrogate)") from None
     return value
 
 # %% ../nbs/09a_app.ipynb #4be9e2c4
 def add_questions(app, service: Service) -> None:
     "The endpoint that recommends."
+
     @app.post("/recommend", response_model=Cards, responses=PROBLEMS)
     async def recommend(ask: Ask):
         "The best items for a known user, for somebody with a few clicks, or both."
         b, where, scores = service.bundle, ask.model_dump(exclude_none=True).get("where"), None
-        if ask.user is not None and not service.people: raise HTTPException(403, "what people chose is told only to who has a token; start the service with one")
+        if ask.user is not None and not service.people:
+            raise HTTPException(
+                403, "what people chose is told only to who has a token; start the service with one"
+            )
         history = answers.history_of(b, ask.user, ask.clicks)
         if answers.nothing_new(b, ask.user, history, ask.clicks):
             known = (await service.batch(int(b.rows([ask.user], "users")[0])))[None]
             scores = answers.with_added(b, known, answers.one_row(history, len(b)))[0]
-        table = await asyncio.to_thread(answers.recommend, b, ask.user, ask.clicks, min(ask.k, len(b)), where, ask.exclude_seen, ask.diversity, True, scores)
+        table = await asyncio.to_thread(
+            answers.recommend,
+            b,
+            ask.user,
+            ask.clicks,
+            min(ask.k, len(b)),
+            where,
+            ask.exclude_seen,
+            ask.diversity,
+            True,
+            scores,
+        )
         return {"items": service.cards(table)}
 
 # %% ../nbs/09a_app.ipynb #6dcbdcb8
 def add_likeness(app, service: Service) -> None:
     "The endpoints that find items like something."
+
     @app.post("/similar", response_model=Cards, responses=PROBLEMS)
     def similar(like: Like):
         "Items like one of the catalogue, if wanted from one modality to another."
         where = like.model_dump(exclude_none=True).get("where")
-        return {"items": service.cards(answers.similar(service.bundle, like.item, min(like.k, len(service.bundle)), like.by, like.to, where))}
+        return {
+            "items": service.cards(
+                answers.similar(
+                    service.bundle,
+                    like.item,
+                    min(like.k, len(service.bundle)),
+                    like.by,
+                    like.to,
+                    where,
+                )
+            )
+        }
 
     @app.post("/search", response_model=Cards, responses=PROBLEMS)
-    def search(text: Annotated[str, Form(max_length=5000)] = "", image: UploadFile = File(None), audio: UploadFile = File(None),
-               video: UploadFile = File(None), k: Annotated[int, Form(ge=1, le=1000)] = 10, to: Annotated[str, Form(max_length=50)] = ""):
+    def search(
+        text: Annotated[str, Form(max_length=5000)] = "",
+        image: UploadFile = File(None),
+        audio: UploadFile = File(None),
+        video: UploadFile = File(None),
+        k: Annotated[int, Form(ge=1, le=1000)] = 10,
+        to: Annotated[str, Form(max_length=50)] = "",
+    ):
         "Items near a sentence, a picture, a sound or a video, of any modality."
         with Uploads(text.strip(), image=image, audio=audio, video=video) as raw:
-            return {"items": service.cards(answers.search(service.bundle, raw, min(k, len(service.bundle)), to or None, apart=service.apart))}
+            return {
+                "items": service.cards(
+                    answers.search(
+                        service.bundle,
+                        raw,
+                        min(k, len(service.bundle)),
+                        to or None,
+                        apart=service.apart,
+                    )
+                )
+            }
 
 # %% ../nbs/09a_app.ipynb #f7940f2f
 def add_catalogue(app, service: Service) -> None:
     "The endpoints that show and extend the catalogue."
+
     @app.get("/items/{item_id:path}", response_model=Card, responses=PROBLEMS)
     def item(item_id: str):
         "One item; an id that does not fit into an address (`..`) goes into `/items?id=`."
         row = int(service.bundle.rows([item_id])[0])
-        return {"item": item_id, "title": str(service.bundle.titles[row]), "score": float(service.bundle.popularity[row]) if row < service.bundle.n_known else 0, **service.shown(row)}
+        return {
+            "item": item_id,
+            "title": str(service.bundle.titles[row]),
+            "score": float(service.bundle.popularity[row]) if row < service.bundle.n_known else 0,
+            **service.shown(row),
+        }
 
     @app.get("/items", response_model=Card, responses=PROBLEMS)
     def item_by_id(id: Annotated[str, Query(min_length=1, max_length=1000)]):
@@ -461,41 +818,85 @@ def add_catalogue(app, service: Service) -> None:
         return item(id)
 
     @app.post("/items", response_model=Card, status_code=201, responses=PROBLEMS)
-    def add(item_id: Annotated[str, Form(min_length=1, max_length=200)], text: Annotated[str, Form(max_length=5000)] = "", image: UploadFile = File(None),
-            audio: UploadFile = File(None), video: UploadFile = File(None), metadata: Annotated[str, Form(max_length=10000)] = ""):
-        "A new item, from now on in every ranking, also after a restart (if the service keeps items)."
+    def add(
+        item_id: Annotated[str, Form(min_length=1, max_length=200)],
+        text: Annotated[str, Form(max_length=5000)] = "",
+        image: UploadFile = File(None),
+        audio: UploadFile = File(None),
+        video: UploadFile = File(None),
+        metadata: Annotated[str, Form(max_length=10000)] = "",
+    ):
+        """A new item, from now on in every ranking, also after a restart (if the service keeps
+        items)."""
         with Uploads(text.strip(), image=image, audio=audio, video=video) as raw, service.lock:
-            if item_id in service.bundle.item_index: raise HTTPException(409, f"item '{item_id}' is there already")
-            grown = answers.add_item(service.bundle, item_id, raw, service.media, service.apart, **as_json(metadata, "metadata"))
+            if item_id in service.bundle.item_index:
+                raise HTTPException(409, f"item '{item_id}' is there already")
+            grown = answers.add_item(
+                service.bundle,
+                item_id,
+                raw,
+                service.media,
+                service.apart,
+                **as_json(metadata, "metadata"),
+            )
             if service.keep is not None:  # first on disk, then to people, then into an index
-                try: answers.keep_item(grown, service.keep)
-                except MMRecError as e: raise HTTPException(503, str(e)) from None
+                try:
+                    answers.keep_item(grown, service.keep)
+                except MMRecError as e:
+                    raise HTTPException(503, str(e)) from None
             service.bundle = grown
-            if grown.engine is not None: service.store()
+            if grown.engine is not None:
+                service.store()
         return item(item_id)
 
 # %% ../nbs/09a_app.ipynb #c0342476
-SHOWN = {".jpg": "image/jpeg", ".png": "image/png", ".mp3": "audio/mpeg", ".wav": "audio/x-wav", ".ogg": "audio/ogg", ".flac": "audio/flac"}
-BARE = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
+SHOWN = {
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".mp3": "audio/mpeg",
+    ".wav": "audio/x-wav",
+    ".ogg": "audio/ogg",
+    ".flac": "audio/flac",
+}
+BARE = {
+    "Cache-Control": "private, max-age=3600",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+}
+
 
 def add_display(app, service: Service) -> None:
     "What the page needs besides: names, pictures, sounds."
+
     @app.get("/users", response_model=list[Named], responses=PROBLEMS)
-    def users(query: Annotated[str, Query(max_length=200)] = "", limit: Annotated[int, Query(ge=1, le=1000)] = 50):
+    def users(
+        query: Annotated[str, Query(max_length=200)] = "",
+        limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    ):
         "Known users whose id contains `query`."
-        if not service.people: raise HTTPException(403, "who the users are is told only to who has a token; start the service with one")
-        return [{"id": u, "title": u} for u in islice((u for u in service.bundle.user_index if query in u), limit)]
+        if not service.people:
+            raise HTTPException(
+                403, "who the users are is told only to who has a token; start the service with one"
+            )
+        return [
+            {"id": u, "title": u}
+            for u in islice((u for u in service.bundle.user_index if query in u), limit)
+        ]
 
     kinds = PROBLEMS | {200: {"content": {t: {} for t in SHOWN.values()}}}
+
     @app.get("/media/{modality}/{item_id:path}", responses=kinds, response_class=FileResponse)
     def media(modality: str, item_id: str):
-        "Small picture or sound of an item; an id that does not fit into an address goes into `/media/image?id=`."
+        """Small picture or sound of an item; an id that does not fit into an address goes into
+        `/media/image?id=`."""
         b = service.bundle
         row = int(b.rows([item_id])[0])
         name = b.items.iloc[row].get(modality) if modality in ("image", "audio", "video") else None
-        if not isinstance(name, str) or Path(name).suffix not in SHOWN: raise HTTPException(404, f"item '{item_id}' has no {modality} to show")
-        file = b.file(name) if row < b.n_known else service.media/Path(name).name
-        if not file.is_file(): raise HTTPException(404, f"the {modality} of item '{item_id}' is gone")
+        if not isinstance(name, str) or Path(name).suffix not in SHOWN:
+            raise HTTPException(404, f"item '{item_id}' has no {modality} to show")
+        file = b.file(name) if row < b.n_known else service.media / Path(name).name
+        if not file.is_file():
+            raise HTTPException(404, f"the {modality} of item '{item_id}' is gone")
         return FileResponse(file, media_type=SHOWN[Path(name).suffix], headers=BARE)
 
     @app.get("/media/{modality}", responses=kinds, response_class=FileResponse)
@@ -505,103 +906,247 @@ def add_display(app, service: Service) -> None:
 
 # %% ../nbs/09a_app.ipynb #ca0e8066
 def add_upkeep(app, service: Service) -> None:
-    "Health, metrics and the page: answered by the event loop itself, whatever the workers are busy with."
+    """Health, metrics and the page: answered by the event loop itself, whatever the workers are
+    busy with."""
+
     @app.get("/health", response_model=dict)
     async def health():
         "Alive, and with what."
         b = service.bundle
-        return {"status": "ok", "items": len(b), "added": len(b) - b.n_known, "users": len(b.users), "model": b.manifest["recommender"],
-                "data": b.manifest["name"], "bundle": b.manifest["digest"], "reads": list(b.manifest["encoders"])}
+        return {
+            "status": "ok",
+            "items": len(b),
+            "added": len(b) - b.n_known,
+            "users": len(b.users),
+            "model": b.manifest["recommender"],
+            "data": b.manifest["name"],
+            "bundle": b.manifest["digest"],
+            "reads": list(b.manifest["encoders"]),
+        }
 
     @app.get("/ready", response_model=dict, responses={503: PROBLEMS[503]})
     async def ready():
-        "Whether encoders and tables are loaded, and which raw content cannot be read here, with the reason."
-        if not service.ready: raise HTTPException(503, "still loading; try again in a moment", {"Retry-After": "2"})
-        return {"status": "ready", "cannot_read": {m: e[0] for m, e in list(service.bundle.encoders.items()) if isinstance(e, tuple)}}
+        """Whether encoders and tables are loaded, and which raw content cannot be read here, with
+        the reason."""
+        if not service.ready:
+            raise HTTPException(503, "still loading; try again in a moment", {"Retry-After": "2"})
+        return {
+            "status": "ready",
+            "cannot_read": {
+                m: e[0] for m, e in list(service.bundle.encoders.items()) if isinstance(e, tuple)
+            },
+        }
 
     @app.get("/metrics", response_class=PlainTextResponse, responses=PROBLEMS)
     async def metrics():
         "Counters and times for Prometheus."
-        return PlainTextResponse(generate_latest(service.registry), media_type="text/plain; version=0.0.4")
+        return PlainTextResponse(
+            generate_latest(service.registry), media_type="text/plain; version=0.0.4"
+        )
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def page():
         text, policy = web_page(service.bundle)
-        return HTMLResponse(text, headers={"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"})
+        return HTMLResponse(
+            text,
+            headers={
+                "Content-Security-Policy": policy,
+                "X-Content-Type-Options": "nosniff",
+                "Referrer-Policy": "no-referrer",
+            },
+        )
 
 # %% ../nbs/09a_app.ipynb #a9000006
 def example_requests(service: Service) -> dict:
-    "For each endpoint requests that this very bundle answers: the documentation shows nothing that was not tried."
+    """For each endpoint requests that this very bundle answers: the documentation shows nothing
+    that was not tried."""
     b = service.bundle
     known, reads = str(b.ids[0]), [m for m in b.manifest["encoders"] if m in b.space.views]
-    kinds = {c: answers.facet(b.items[c]) for c in b.items if c not in ("item_id", "text", *answers.MEDIA)}
-    middle = {c: {"max": float(np.nanmedian(f.values))} for c, f in kinds.items() if f.kind == "number" and not np.isnan(f.values).all()}
-    common = {c: max(f.words, key=lambda w: (f.codes == f.words[w]).sum()) for c, f in kinds.items() if f.kind in ("text", "list") and 0 < len(f.words) <= 50}
+    kinds = {
+        c: answers.facet(b.items[c])
+        for c in b.items
+        if c not in ("item_id", "text", *answers.MEDIA)
+    }
+    middle = {
+        c: {"max": float(np.nanmedian(f.values))}
+        for c, f in kinds.items()
+        if f.kind == "number" and not np.isnan(f.values).all()
+    }
+    common = {
+        c: max(f.words, key=lambda w: (f.codes == f.words[w]).sum())
+        for c, f in kinds.items()
+        if f.kind in ("text", "list") and 0 < len(f.words) <= 50
+    }
     asks = {"somebody new": {"clicks": [], "k": 3}, "a few clicks": {"clicks": [known], "k": 3}}
-    if service.people and len(b.users): asks["a known user"] = {"user": str(b.users["user_id"].iloc[0]), "k": 3}
-    asks |= {f"{name} of {c}": {"clicks": [], "k": 3, "where": {c: w}} for name, of in (("a range", middle), ("a value", common)) for c, w in list(of.items())[:1]}
-    out = {("post", "/recommend"): asks, ("post", "/similar"): {"like one": {"item": known, "k": 3}} | {f"by {m}": {"item": str(b.ids[r]), "by": m, "to": m, "k": 3}
-                                                               for v, m in enumerate(b.space.views) for r in b.space.present[:, v].nonzero()[:1, 0].tolist()}}
+    if service.people and len(b.users):
+        asks["a known user"] = {"user": str(b.users["user_id"].iloc[0]), "k": 3}
+    asks |= {
+        f"{name} of {c}": {"clicks": [], "k": 3, "where": {c: w}}
+        for name, of in (("a range", middle), ("a value", common))
+        for c, w in list(of.items())[:1]
+    }
+    out = {
+        ("post", "/recommend"): asks,
+        ("post", "/similar"): {"like one": {"item": known, "k": 3}}
+        | {
+            f"by {m}": {"item": str(b.ids[r]), "by": m, "to": m, "k": 3}
+            for v, m in enumerate(b.space.views)
+            for r in b.space.present[:, v].nonzero()[:1, 0].tolist()
+        },
+    }
     if "text" in reads:
-        out |= {("post", "/search"): {"a sentence": {"text": "a quiet evening", "k": 3}},
-                ("post", "/items"): {"a new item": {"item_id": f"example-{secrets.token_hex(4)}", "text": "a quiet evening", "metadata": json.dumps({c: w["max"] for c, w in list(middle.items())[:1]})}}}
+        out |= {
+            ("post", "/search"): {"a sentence": {"text": "a quiet evening", "k": 3}},
+            ("post", "/items"): {
+                "a new item": {
+                    "item_id": f"example-{secrets.token_hex(4)}",
+                    "text": "a quiet evening",
+                    "metadata": json.dumps({c: w["max"] for c, w in list(middle.items())[:1]}),
+                }
+            },
+        }
     return out
+
 
 def show_examples(app, service: Service) -> None:
     "Put the examples into the description that `/docs` shows."
-    plain, kinds = app.openapi, ("application/json", "multipart/form-data", "application/x-www-form-urlencoded")
+    plain, kinds = (
+        app.openapi,
+        ("application/json", "multipart/form-data", "application/x-www-form-urlencoded"),
+    )
+
     def described():
-        if app.openapi_schema: return app.openapi_schema
+        if app.openapi_schema:
+            return app.openapi_schema
         schema, item = plain(), str(service.bundle.ids[0])
         for (method, path), shown in example_requests(service).items():
             content = schema["paths"][path][method]["requestBody"]["content"]
-            for kind in set(kinds) & set(content): content[kind]["examples"] = {name: {"value": v} for name, v in shown.items()}
+            for kind in set(kinds) & set(content):
+                content[kind]["examples"] = {name: {"value": v} for name, v in shown.items()}
         values = {"/items/{item_id}": {"item_id": item}, "/items": {"id": item}}
-        for row, path in [(r, p) for m in ("image", "audio") for r, p in enumerate(service.bundle.shown.get(m, [])) if isinstance(p, str)][:1]:
-            one = {"modality": next(m for m in ("image", "audio") if m in service.bundle.shown and service.bundle.shown[m][row] == path), "item_id": str(service.bundle.ids[row])}
-            values |= {"/media/{modality}/{item_id}": one, "/media/{modality}": {"modality": one["modality"], "id": one["item_id"]}}
+        for row, path in [
+            (r, p)
+            for m in ("image", "audio")
+            for r, p in enumerate(service.bundle.shown.get(m, []))
+            if isinstance(p, str)
+        ][:1]:
+            one = {
+                "modality": next(
+                    m
+                    for m in ("image", "audio")
+                    if m in service.bundle.shown and service.bundle.shown[m][row] == path
+                ),
+                "item_id": str(service.bundle.ids[row]),
+            }
+            values |= {
+                "/media/{modality}/{item_id}": one,
+                "/media/{modality}": {"modality": one["modality"], "id": one["item_id"]},
+            }
         for path, given in values.items():
             for p in schema["paths"][path]["get"]["parameters"]:
-                if p["name"] in given: p["example"] = given[p["name"]]
+                if p["name"] in given:
+                    p["example"] = given[p["name"]]
         return schema
+
     app.openapi = described
 
 # %% ../nbs/09a_app.ipynb #6db7214c
-def make_app(bundle: Bundle, token: str | None = None, max_bytes: int = 12_000_000, warm: bool = True, keep: Path | None = None,
-             people: bool = True,  # tell who the users are and what they chose
-             hosts=None, public_url: str | None = None, seconds: float = 60):  # as in `Guard` and `serve`
+def make_app(
+    bundle: Bundle,
+    token: str | None = None,
+    max_bytes: int = 12_000_000,
+    warm: bool = True,
+    keep: Path | None = None,
+    people: bool = True,  # tell who the users are and what they chose
+    # as in `Guard` and `serve`
+    hosts=None,
+    public_url: str | None = None,
+    seconds: float = 60,
+):
     "The ASGI application; `warm` loads the encoders before the first visitor asks for them."
     import mmrec
-    if token is not None: check_token(token)
+
+    if token is not None:
+        check_token(token)
     public = urlsplit(public_url or "")
     service = Service(bundle, keep, people, public.path.rstrip("/"))
+
     @asynccontextmanager
     async def lifespan(app):
         loaded = threading.Event()
-        def load(): warm_up(service.bundle); service.ready = True; loaded.set()
-        if warm: threading.Thread(target=load, daemon=True).start()
-        else: service.ready = True
-        if warm: await asyncio.to_thread(loaded.wait, 10)  # most often that is all; if not, it is alive and says that it is not ready
-        try: yield
-        finally: service.close()
-    options = {"dependencies": [Depends(HTTPBearer(auto_error=False))]} if token else {}  # tells /docs that a token is wanted
-    app = FastAPIOffline(title=f"mmrec: {bundle.manifest['name']}", version=mmrec.__version__, lifespan=lifespan, redoc_url=None, **options)
+
+        def load():
+            warm_up(service.bundle)
+            service.ready = True
+            loaded.set()
+
+        if warm:
+            threading.Thread(target=load, daemon=True).start()
+        else:
+            service.ready = True
+        # most often that is all; if not, it is alive and says that it is not ready
+        if warm:
+            await asyncio.to_thread(loaded.wait, 10)
+        try:
+            yield
+        finally:
+            service.close()
+
+    # tells /docs that a token is wanted
+    options = {"dependencies": [Depends(HTTPBearer(auto_error=False))]} if token else {}
+    app = FastAPIOffline(
+        title=f"mmrec: {bundle.manifest['name']}",
+        version=mmrec.__version__,
+        lifespan=lifespan,
+        redoc_url=None,
+        **options,
+    )
     app.state.service = service
-    on_errors(app); add_questions(app, service); add_likeness(app, service); add_catalogue(app, service); add_display(app, service); add_upkeep(app, service)
+    on_errors(app)
+    add_questions(app, service)
+    add_likeness(app, service)
+    add_catalogue(app, service)
+    add_display(app, service)
+    add_upkeep(app, service)
     show_examples(app, service)
-    app.add_middleware(Guard, service=service, token=token, max_bytes=max_bytes, hosts=hosts, origin=f"{public.scheme}://{public.netloc}" if public_url else None, seconds=seconds)
+    app.add_middleware(
+        Guard,
+        service=service,
+        token=token,
+        max_bytes=max_bytes,
+        hosts=hosts,
+        origin=f"{public.scheme}://{public.netloc}" if public_url else None,
+        seconds=seconds,
+    )
     return app
+
 
 def check_token(token: str) -> None:
     if not token.strip() or not token.isprintable() or not token.isascii():
-        raise MMRecError("the token is empty, or holds what a header cannot carry; give one of plain letters and digits, e.g. from: python -c 'import secrets; print(secrets.token_urlsafe())'")
+        raise MMRecError(
+            "the token is empty, or holds what a header cannot carry; give one of "
+            "plain letters and digits, e.g. from: python -c 'import secrets; "
+            "print(secrets.token_urlsafe())'"
+        )
+
 
 def warm_up(bundle: Bundle) -> None:
     "Load what a first request would wait for."
-    bundle.chosen, bundle.content, bundle.index, bundle.chance, bundle.titles, bundle.shown, bundle.item_index, bundle.user_index
+    (
+        bundle.chosen,
+        bundle.content,
+        bundle.index,
+        bundle.chance,
+        bundle.titles,
+        bundle.shown,
+        bundle.item_index,
+        bundle.user_index,
+    )
     for m in bundle.manifest["encoders"]:
-        try: encoder(bundle, m)
-        except MMRecError as e: print(e, flush=True)
+        try:
+            encoder(bundle, m)
+        except MMRecError as e:
+            print(e, flush=True)
 
 # %% ../nbs/09a_app.ipynb #30dc6479
 STYLE = """
@@ -709,77 +1254,175 @@ def web_page(bundle: Bundle) -> tuple[str, str]:
     "The page and its content policy: only this style, this script, and what this host answers."
     reads = [m for m in ("image", "audio", "video") if m in bundle.manifest["encoders"]]
     kinds = {"image": "picture", "audio": "sound", "video": "video"}
-    body = BODY.replace("NAME", html.escape(str(bundle.manifest["name"]))).replace("COUNT", f"{len(bundle):,}")
-    body = body.replace("PICTURES", " or ".join(kinds[m] for m in reads) or "file").replace("ACCEPT", ",".join(f"{m}/*" for m in reads))
+    body = BODY.replace("NAME", html.escape(str(bundle.manifest["name"]))).replace(
+        "COUNT", f"{len(bundle):,}"
+    )
+    body = body.replace("PICTURES", " or ".join(kinds[m] for m in reads) or "file").replace(
+        "ACCEPT", ",".join(f"{m}/*" for m in reads)
+    )
     script = f"const VIDEO = {json.dumps('video' in reads)};\n{SCRIPT}"
-    allow = lambda text: f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-    policy = f"default-src 'none'; script-src {allow(script)}; style-src {allow(STYLE)}; img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>mmrec</title><link rel="icon" href="data:,"><style>{STYLE}</style>'
-    return f'<!doctype html><html lang="en"><head>{head}</head><body>{body}<script>{script}</script></body></html>', policy
+    allow = lambda text: (
+        f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+    )
+    policy = (
+        f"default-src 'none'; script-src {allow(script)}; style-src {allow(STYLE)}; "
+        f"img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; "
+        f"form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
+    )
+    head = (
+        f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, '
+        f'initial-scale=1"><title>mmrec</title><link rel="icon" '
+        f'href="data:,"><style>{STYLE}</style>'
+    )
+    return (
+        f"<!doctype html><html "
+        f'lang="en"><head>{head}</head><body>{body}<script>{script}</script></body></html>',
+        policy,
+    )
 
 # %% ../nbs/09a_app.ipynb #38e2611e
-def serve(bundle, host: str = "127.0.0.1", port: int = 8000,
-          token: str | None = None,  # default: $MMREC_TOKEN
-          keep: bool = True,  # added items are written to BUNDLE.added and are there again at the next start
-          index: str | None = None,  # Milvus instead of the exact index: a .db file or the address of a server
-          digest: str | None = None,  # serve this bundle, no other
-          public_url: str | None = None,  # what people see in front of a proxy, e.g. https://shop.example/for-you
-          allow_hosts=()) -> int:  # further names that requests may be sent to
+def serve(
+    bundle,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    token: str | None = None,  # default: $MMREC_TOKEN
+    # added items are written to BUNDLE.added and are there again at the next start
+    keep: bool = True,
+    # Milvus instead of the exact index: a .db file or the address of a server
+    index: str | None = None,
+    digest: str | None = None,  # serve this bundle, no other
+    # what people see in front of a proxy, e.g. https://shop.example/for-you
+    public_url: str | None = None,
+    allow_hosts=(),  # further names that requests may be sent to
+) -> int:
     "Answer requests from a bundle folder until stopped; returns 0."
     token = os.environ.get("MMREC_TOKEN") if token is None else token
-    if token is not None: check_token(token)
+    if token is not None:
+        check_token(token)
     public = urlsplit(public_url or "")
-    if public_url and (public.scheme not in ("http", "https") or not public.hostname): raise MMRecError(f"--public-url {public_url}: an address such as https://shop.example/for-you is wanted")
-    for s in (signal.SIGINT, signal.SIGTERM): signal.signal(s, lambda *_: sys.exit(0))  # also while it loads: what is temporary goes
+    if public_url and (public.scheme not in ("http", "https") or not public.hostname):
+        raise MMRecError(
+            f"--public-url {public_url}: an address such as https://shop.example/for-you is wanted"
+        )
+    # also while it loads: what is temporary goes
+    for s in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(s, lambda *_: sys.exit(0))
     with workplace(), listen(host, port) as door:
         port, here = door.getsockname()[1], host in ("127.0.0.1", "localhost", "::1")
         loaded = bundle if isinstance(bundle, Bundle) else load_bundle(bundle, digest=digest)
-        if index: loaded = replace(loaded, engine=answers.MilvusIndex(loaded.space.items, index))
-        if not here and not token: print(f"warning: {host} can be reached by others and there is no token; who the users are is not told")
-        torch.set_num_threads(max(1, torch.get_num_threads()//2))  # requests run side by side
-        hosts = {"localhost", host, socket.gethostname(), socket.getfqdn() if not here else "localhost", *allow_hosts} | ({public.hostname} if public_url else set())
-        app = make_app(loaded, token, keep=answers.added_folder(loaded) if keep and loaded.root.name else None,
-                       people=bool(token) or (here and not public_url), hosts=hosts, public_url=public_url)
-        shown = public_url or f"http://{'localhost' if host == '127.0.0.1' else f'[{host}]' if ':' in host else host}:{port}"
-        print(f"{loaded.manifest['name']}: {shown} (page), /docs (interface), bundle {loaded.manifest['digest']}; stop with Ctrl-C", flush=True)
+        if index:
+            loaded = replace(loaded, engine=answers.MilvusIndex(loaded.space.items, index))
+        if not here and not token:
+            print(
+                f"warning: {host} can be reached by others and there is no token; who "
+                f"the users are is not told"
+            )
+        torch.set_num_threads(max(1, torch.get_num_threads() // 2))  # requests run side by side
+        hosts = {
+            "localhost",
+            host,
+            socket.gethostname(),
+            socket.getfqdn() if not here else "localhost",
+            *allow_hosts,
+        } | ({public.hostname} if public_url else set())
+        app = make_app(
+            loaded,
+            token,
+            keep=answers.added_folder(loaded) if keep and loaded.root.name else None,
+            people=bool(token) or (here and not public_url),
+            hosts=hosts,
+            public_url=public_url,
+        )
+        shown = (
+            public_url
+            or f"http://{'localhost' if host == '127.0.0.1' else f'[{host}]' if ':' in host else host}:{port}"
+        )
+        print(
+            f"{loaded.manifest['name']}: {shown} (page), /docs (interface), bundle "
+            f"{loaded.manifest['digest']}; stop with Ctrl-C",
+            flush=True,
+        )
         more_files()
-        config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=10, http=Patient, ws="none", proxy_headers=bool(public_url),
-                                h11_max_incomplete_event_size=65536, root_path=public.path.rstrip("/"))  # which the proxy takes off
-        for s in (signal.SIGINT, signal.SIGTERM): signal.signal(s, lambda *_: None)  # uvicorn ends cleanly, then raises them again
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            timeout_graceful_shutdown=10,
+            http=Patient,
+            ws="none",
+            proxy_headers=bool(public_url),
+            # which the proxy takes off
+            h11_max_incomplete_event_size=65536,
+            root_path=public.path.rstrip("/"),
+        )
+        # uvicorn ends cleanly, then raises them again
+        for s in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(s, lambda *_: None)
         uvicorn.Server(config).run(sockets=[door])
     return 0
 
+
 @contextmanager
 def workplace():
-    "One temporary folder for everything that this process makes; gone when it ends, or when the next one looks."
+    """One temporary folder for everything that this process makes; gone when it ends, or when the
+    next one looks."""
     for old in Path(tempfile.gettempdir()).glob("mmrec-serve-*"):
         try:
-            if (free := lock(old)) is not None: shutil.rmtree(old, ignore_errors=True); os.close(free)
-        except OSError: continue  # somebody else's
-    try: folder = Path(tempfile.mkdtemp(prefix="mmrec-serve-"))
-    except OSError as e: raise MMRecError(f"no temporary folder can be made ({e.strerror}); set TMPDIR to a place that can be written") from None
+            if (free := lock(old)) is not None:
+                shutil.rmtree(old, ignore_errors=True)
+                os.close(free)
+        except OSError:
+            continue  # somebody else's
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="mmrec-serve-"))
+    except OSError as e:
+        raise MMRecError(
+            f"no temporary folder can be made ({e.strerror}); set TMPDIR to a place "
+            f"that can be written"
+        ) from None
     mine, before, tempfile.tempdir = lock(folder), tempfile.tempdir, str(folder)
-    try: yield folder
+    try:
+        yield folder
     finally:
         tempfile.tempdir = before
-        shutil.rmtree(folder, ignore_errors=True); os.close(mine)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(mine)
+
 
 def more_files() -> None:
     "Each connection is an open file; the usual limit of 1,024 is a habit, not a need."
     try:
         import resource
+
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (65536 if most == resource.RLIM_INFINITY else min(most, 65536), most))
-    except (ImportError, ValueError, OSError): pass
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE,
+            (65536 if most == resource.RLIM_INFINITY else min(most, 65536), most),
+        )
+    except (ImportError, ValueError, OSError):
+        pass
+
 
 def listen(host: str, port: int) -> socket.socket:
     "A listening socket, or one line that says why not."
-    if type(port) is not int or not 0 <= port < 65536: raise MMRecError(f"--port {port}: a whole number from 1 to 65535 is wanted (0: any that is free)")
-    # the protocol must be named: only then does asyncio switch off Nagle's algorithm, which would hold answers back for 40 ms
-    door = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    if type(port) is not int or not 0 <= port < 65536:
+        raise MMRecError(
+            f"--port {port}: a whole number from 1 to 65535 is wanted (0: any that is free)"
+        )
+    # the protocol must be named: only then does asyncio switch off Nagle's algorithm, which would
+    # hold answers back for 40 ms
+    door = socket.socket(
+        socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
+    )
     door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try: door.bind((host, port)); door.listen(2048)  # who comes while tables are read waits instead of being turned away
+    # who comes while tables are read waits instead of being turned away
+    try:
+        door.bind((host, port))
+        door.listen(2048)
     except (OSError, UnicodeError) as e:
         door.close()
-        raise MMRecError(f"{host[:200]}:{port}: {(getattr(e, 'strerror', None) or str(e)).lower()[:120]}; choose another --port or --host") from None
+        raise MMRecError(
+            f"{host[:200]}:{port}: "
+            f"{(getattr(e, 'strerror', None) or str(e)).lower()[:120]}; choose "
+            f"another --port or --host"
+        ) from None
     return door

@@ -12,71 +12,116 @@ from .multitask import FixedWeights, Task, as_key
 
 # %% ../nbs/03b_balance.ipynb #0cbb860b
 class UncertaintyWeighting(FixedWeights):
-    "Weights learned as noise levels (Kendall, Gal, Cipolla, CVPR 2018); give its parameters to the optimiser."
+    """Weights learned as noise levels (Kendall, Gal, Cipolla, CVPR 2018); give its parameters to
+    the optimiser."""
+
     def __init__(self, tasks: list[Task]):
         super().__init__(tasks)
-        self.log_var = nn.ParameterDict({as_key(t.name): nn.Parameter(torch.zeros(())) for t in tasks})
-        self.c = {t.name: .5 if t.kind == "regression" else 1. for t in tasks}
+        self.log_var = nn.ParameterDict(
+            {as_key(t.name): nn.Parameter(torch.zeros(())) for t in tasks}
+        )
+        self.c = {t.name: 0.5 if t.kind == "regression" else 1.0 for t in tasks}
 
-    def s(self, name: str) -> Tensor: return self.log_var[as_key(name)]
-    def weights(self): return {k: self.w[k] * c * (-self.s(k)).exp().item() for k, c in self.c.items()}
+    def s(self, name: str) -> Tensor:
+        return self.log_var[as_key(name)]
+
+    def weights(self):
+        return {k: self.w[k] * c * (-self.s(k)).exp().item() for k, c in self.c.items()}
+
     def forward(self, losses):
         rest = {k: v for k, v in losses.items() if k not in self.c}
-        return super().forward(rest) + sum(self.w[k] * (c * (-self.s(k)).exp() * losses[k] + self.s(k) / 2)
-                                           for k, c in self.c.items() if k in losses)
+        return super().forward(rest) + sum(
+            self.w[k] * (c * (-self.s(k)).exp() * losses[k] + self.s(k) / 2)
+            for k, c in self.c.items()
+            if k in losses
+        )
 
 # %% ../nbs/03b_balance.ipynb #9706986d
 class DWA(FixedWeights):
-    "Dynamic weight average: more weight to the loss that falls more slowly (Liu, Johns, Davison, CVPR 2019)."
-    def __init__(self, tasks: list[Task], temperature: float = 2.):  # higher: more even weights
+    """Dynamic weight average: more weight to the loss that falls more slowly (Liu, Johns, Davison,
+    CVPR 2019)."""
+
+    def __init__(self, tasks: list[Task], temperature: float = 2.0):  # higher: more even weights
         super().__init__(tasks)
         self.temperature, self.past = temperature, []
 
     def end_epoch(self, losses):
         self.past = [*self.past[-1:], losses]
-        if len(self.past) < 2: return
+        if len(self.past) < 2:
+            return
         live = [t for t in self.tasks if t.weight]
-        rate = torch.tensor([self.past[1].get(t.name, 1.) / max(self.past[0].get(t.name, 1.), 1e-12) for t in live])
+        rate = torch.tensor(
+            [
+                self.past[1].get(t.name, 1.0) / max(self.past[0].get(t.name, 1.0), 1e-12)
+                for t in live
+            ]
+        )
         share = len(rate) * (rate / self.temperature).softmax(0)
         self.w |= {t.name: t.weight * w for t, w in zip(live, share.tolist())}
+
 
 def task_gradient(loss: Tensor, shared: list[nn.Parameter]) -> Float[Tensor, "parameters"]:
     "Gradient of one loss on the shared parameters, as one vector."
     grads = torch.autograd.grad(loss, shared, retain_graph=True, allow_unused=True)
-    return torch.cat([(torch.zeros_like(p) if g is None else g).flatten() for p, g in zip(shared, grads)])
+    return torch.cat(
+        [(torch.zeros_like(p) if g is None else g).flatten() for p, g in zip(shared, grads)]
+    )
 
 # %% ../nbs/03b_balance.ipynb #a9c90f54
 class GradNorm(FixedWeights):
-    "Weights that even out the tasks' gradient norms on the shared parameters (Chen et al., ICML 2018)."
-    def __init__(self, tasks: list[Task], alpha: float = 1.5, lr: float = .025):  # pull on laggards; step of the weights
+    """Weights that even out the tasks' gradient norms on the shared parameters (Chen et al., ICML
+    2018)."""
+
+    # pull on laggards; step of the weights
+    def __init__(self, tasks: list[Task], alpha: float = 1.5, lr: float = 0.025):
         super().__init__(tasks)
-        self.alpha, self.first, self.even = alpha, {}, [t for t in tasks if t.weight]  # what is not there is not evened out
+        # what is not there is not evened out
+        self.alpha, self.first, self.even = alpha, {}, [t for t in tasks if t.weight]
         self.free = torch.ones(len(self.even), requires_grad=True)
         self.optimizer = torch.optim.Adam([self.free], lr)
 
     def backward(self, losses, shared):
-        if not shared: raise MMRecError("GradNorm needs a model with shared parameters; use FixedWeights for separate models")
-        live = {i: losses[t.name].item() for i, t in enumerate(self.even) if t.name in losses and losses[t.name] > 0}
-        for i, now in live.items(): self.first.setdefault(i, now)      # a batch may hold no label of a task: it waits
+        if not shared:
+            raise MMRecError(
+                "GradNorm needs a model with shared parameters; use FixedWeights for "
+                "separate models"
+            )
+        live = {
+            i: losses[t.name].item()
+            for i, t in enumerate(self.even)
+            if t.name in losses and losses[t.name] > 0
+        }
+        # a batch may hold no label of a task: it waits
+        for i, now in live.items():
+            self.first.setdefault(i, now)
         if len(live) > 1:
-            norms = torch.stack([task_gradient(losses[self.even[i].name], shared).norm().cpu() for i in live])
-            self.even_out(norms, torch.tensor([now / self.first[i] for i, now in live.items()]), list(live))
+            norms = torch.stack(
+                [task_gradient(losses[self.even[i].name], shared).norm().cpu() for i in live]
+            )
+            self.even_out(
+                norms, torch.tensor([now / self.first[i] for i, now in live.items()]), list(live)
+            )
         self.w |= {t.name: t.weight * w for t, w in zip(self.even, self.free.tolist())}
         super().backward(losses, shared)
 
-    def even_out(self, norms: Float[Tensor, "live"], lag: Float[Tensor, "live"], live: list[int]) -> None:
+    def even_out(
+        self, norms: Float[Tensor, "live"], lag: Float[Tensor, "live"], live: list[int]
+    ) -> None:
         "One step of the weights towards equal gradient norms, more for the tasks that lag behind."
         norms = self.free[live] * norms
         aim = (norms.mean() * (lag / lag.mean()) ** self.alpha).detach()
         self.optimizer.zero_grad()
         (norms - aim).abs().sum().backward()
         self.optimizer.step()
-        with torch.no_grad(): self.free.clamp_(1e-3).mul_(len(self.free) / self.free.sum())
+        with torch.no_grad():
+            self.free.clamp_(1e-3).mul_(len(self.free) / self.free.sum())
 
 # %% ../nbs/03b_balance.ipynb #0baf1e99
 class PCGrad(FixedWeights):
     "Gradient surgery on the shared parameters (Yu et al., NeurIPS 2020)."
-    def __init__(self, tasks: list[Task], seed: int = 0):  # seed of the order in which gradients are compared
+
+    # seed of the order in which gradients are compared
+    def __init__(self, tasks: list[Task], seed: int = 0):
         super().__init__(tasks)
         self.order = torch.Generator().manual_seed(seed)
 
@@ -84,24 +129,45 @@ class PCGrad(FixedWeights):
         total = torch.zeros_like(grads[0])
         for i, g in enumerate(grads.clone()):
             for j in torch.randperm(len(grads), generator=self.order).tolist():
-                if j != i and (dot := g @ grads[j]) < 0: g = g - dot / grads[j].square().sum() * grads[j]
+                if j != i and (dot := g @ grads[j]) < 0:
+                    g = g - dot / grads[j].square().sum() * grads[j]
             total += g
         return total
 
     def backward(self, losses, shared):
-        grads = [task_gradient(self.w.get(name, 1.) * loss, shared) for name, loss in losses.items() if shared]
-        super().backward(losses, shared)              # the parameters that belong to one task keep their plain gradient
-        if not shared: return
+        grads = [
+            task_gradient(self.w.get(name, 1.0) * loss, shared)
+            for name, loss in losses.items()
+            if shared
+        ]
+        # the parameters that belong to one task keep their plain gradient
+        super().backward(losses, shared)
+        if not shared:
+            return
         surgery = self.project(torch.stack(grads)).split([p.numel() for p in shared])
-        for p, g in zip(shared, surgery): p.grad = g.view_as(p)
+        for p, g in zip(shared, surgery):
+            p.grad = g.view_as(p)
 
 # %% ../nbs/03b_balance.ipynb #11c3d795
-BALANCERS = {"fixed": FixedWeights, "uncertainty": UncertaintyWeighting, "dwa": DWA, "gradnorm": GradNorm, "pcgrad": PCGrad}
+BALANCERS = {
+    "fixed": FixedWeights,
+    "uncertainty": UncertaintyWeighting,
+    "dwa": DWA,
+    "gradnorm": GradNorm,
+    "pcgrad": PCGrad,
+}
 
-def make_balancer(balancer: str | type | FixedWeights,  # a name, a class, or one that is made already
-                  tasks: list[Task]) -> FixedWeights:
+
+# a name, a class, or one that is made already
+def make_balancer(balancer: str | type | FixedWeights, tasks: list[Task]) -> FixedWeights:
     "A balancer for these tasks."
-    if isinstance(balancer, FixedWeights): return balancer
-    if isinstance(balancer, type) and issubclass(balancer, FixedWeights): return balancer(tasks)
-    if balancer not in BALANCERS: raise MMRecError(f"balancer {balancer!r} is unknown; use one of {', '.join(BALANCERS)} or a class of your own")
+    if isinstance(balancer, FixedWeights):
+        return balancer
+    if isinstance(balancer, type) and issubclass(balancer, FixedWeights):
+        return balancer(tasks)
+    if balancer not in BALANCERS:
+        raise MMRecError(
+            f"balancer {balancer!r} is unknown; use one of {', '.join(BALANCERS)} or "
+            f"a class of your own"
+        )
     return BALANCERS[balancer](tasks)

@@ -14,56 +14,105 @@ from .evaluate import Result, bootstrap, rank_metrics
 
 # %% ../nbs/06a_beyond.ipynb #a5cc091a
 def gini(x: Float[np.ndarray, "items"]) -> float:
-    "Inequality of non-negative numbers: 0 all alike (all zero, too), towards 1 where one has everything."
+    """Inequality of non-negative numbers: 0 all alike (all zero, too), towards 1 where one has
+    everything."""
     x = np.sort(np.asarray(x, float))
-    if len(x) and x[0] < 0: raise MMRecError(f"gini: {x[0]}; no number may be negative")
-    return float(((2*np.arange(1, len(x) + 1) - len(x) - 1)*x).sum()/(len(x)*x.sum())) if x.sum() > 0 else 0.
+    if len(x) and x[0] < 0:
+        raise MMRecError(f"gini: {x[0]}; no number may be negative")
+    return (
+        float(((2 * np.arange(1, len(x) + 1) - len(x) - 1) * x).sum() / (len(x) * x.sum()))
+        if x.sum() > 0
+        else 0.0
+    )
 
-def diversity(lists: Int[np.ndarray, "users k"], vectors: Float[np.ndarray, "items dim"]) -> Float[np.ndarray, "users"]:
-    "One minus the mean cosine between the items of a list; items without a vector (all zero) are left out."
+
+def diversity(
+    lists: Int[np.ndarray, "users k"], vectors: Float[np.ndarray, "items dim"]
+) -> Float[np.ndarray, "users"]:
+    """One minus the mean cosine between the items of a list; items without a vector (all zero) are
+    left out."""
     v = np.asarray(vectors, float)
-    v = v/np.maximum(np.abs(v).max(1, keepdims=True, initial=0), np.finfo(float).tiny)  # so that no square vanishes
+    # so that no square vanishes
+    v = v / np.maximum(np.abs(v).max(1, keepdims=True, initial=0), np.finfo(float).tiny)
     length = np.linalg.norm(v, axis=1, keepdims=True)
-    v = np.concatenate([np.divide(v, length, out=np.zeros_like(v), where=length > 0), np.zeros((1, v.shape[1]))])
+    v = np.concatenate(
+        [np.divide(v, length, out=np.zeros_like(v), where=length > 0), np.zeros((1, v.shape[1]))]
+    )
     n = (v != 0).any(1)[lists].sum(1)
     total = np.stack([v[row].sum(0) for row in lists]) if len(lists) else np.zeros((0, v.shape[1]))
-    with np.errstate(invalid="ignore", divide="ignore"): return np.where(n > 1, 1 - ((total**2).sum(1) - n)/(n*(n - 1)), np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(n > 1, 1 - ((total**2).sum(1) - n) / (n * (n - 1)), np.nan)
 
-def calibration(lists: Int[np.ndarray, "users k"], history: sp.csr_matrix, groups: Float[np.ndarray, "items groups"]) -> Float[np.ndarray, "users"]:
-    "KL divergence from the mix of groups in each history to that in the list (Steck 2018); 0 is calibrated, NaN where one of the two has no group."
-    share = lambda x: x/np.where((total := x.sum(1, keepdims=True)) > 0, total, 1)
+
+def calibration(
+    lists: Int[np.ndarray, "users k"],
+    history: sp.csr_matrix,
+    groups: Float[np.ndarray, "items groups"],
+) -> Float[np.ndarray, "users"]:
+    """KL divergence from the mix of groups in each history to that in the list (Steck 2018); 0 is
+    calibrated, NaN where one of the two has no group."""
+    share = lambda x: x / np.where((total := x.sum(1, keepdims=True)) > 0, total, 1)
     g = np.concatenate([share(np.asarray(groups, float)), np.zeros((1, groups.shape[1]))])
     p, q = share(history @ g[:-1]), share(g[lists].sum(1))
-    kl = np.where(p > 0, p*np.log(np.maximum(p, 1e-300)/np.maximum(.99*q + .01*p, 1e-300)), 0).sum(1)
+    kl = np.where(
+        p > 0, p * np.log(np.maximum(p, 1e-300) / np.maximum(0.99 * q + 0.01 * p, 1e-300)), 0
+    ).sum(1)
     return np.where((p.sum(1) > 0) & (q.sum(1) > 0), kl, np.nan)
 
 # %% ../nbs/06a_beyond.ipynb #b1bc5d60
 def popularity_groups(popularity: Float[np.ndarray, "items"]) -> Float[np.ndarray, "items 3"]:
-    "Head, middle and tail: the most popular items that hold a third of all interactions, the next third, the rest."
+    """Head, middle and tail: the most popular items that hold a third of all interactions, the next
+    third, the rest."""
     by = np.argsort(-popularity, kind="stable")
     group = np.empty(len(by), int)
-    group[by] = np.minimum(3*(np.cumsum(popularity[by]) - popularity[by])/max(popularity.sum(), 1), 2).astype(int)
+    group[by] = np.minimum(
+        3 * (np.cumsum(popularity[by]) - popularity[by]) / max(popularity.sum(), 1), 2
+    ).astype(int)
     return np.eye(3)[group]
 
+
 def beyond(
-    result: Result, dataset: Dataset,
-    vectors: Float[np.ndarray, "items dim"] | None = None,  # content for diversity; default: all features side by side
-    groups: Float[np.ndarray, "items groups"] | None = None,  # e.g. genres, for calibration; default: head, middle, tail
+    result: Result,
+    dataset: Dataset,
+    # content for diversity; default: all features side by side
+    vectors: Float[np.ndarray, "items dim"] | None = None,
+    # e.g. genres, for calibration; default: head, middle, tail
+    groups: Float[np.ndarray, "items groups"] | None = None,
 ) -> Result:
     "Adds novelty, popularity lift, diversity, calibration, coverage and Gini at the longest K."
-    lists, k, rows, n = result.lists, result.protocol["k"][-1], result.per_user.index, np.asarray(dataset.train.sum(0)).ravel()
+    lists, k, rows, n = (
+        result.lists,
+        result.protocol["k"][-1],
+        result.per_user.index,
+        np.asarray(dataset.train.sum(0)).ravel(),
+    )
     if vectors is None and dataset.features:
-        parts = [f.values - f.present[:, None]*f.values[f.present].mean(0) for f in dataset.features.values() if f.present.any()]
-        vectors = np.concatenate([x/max(np.linalg.norm(x), 1e-12) for x in parts], 1) if parts else None
+        parts = [
+            f.values - f.present[:, None] * f.values[f.present].mean(0)
+            for f in dataset.features.values()
+            if f.present.any()
+        ]
+        vectors = (
+            np.concatenate([x / max(np.linalg.norm(x), 1e-12) for x in parts], 1) if parts else None
+        )
     there, history = lists >= 0, dataset.train[rows]
-    count = np.where(there.any(1), there.sum(1), np.nan)  # an empty list is neither new nor popular: NaN, left out of the mean
-    mean = lambda x: (np.append(x, 0)[lists]*there).sum(1)/count
-    with np.errstate(invalid="ignore", divide="ignore"): own = history @ n/history.getnnz(1)
-    new = {f"novelty@{k}": mean(-np.log2((n + 1)/(dataset.n_users + 1))), f"lift@{k}": mean(n)/own - 1,
-           f"calibration@{k}": calibration(lists, history, popularity_groups(n) if groups is None else groups)}
-    if vectors is not None: new[f"diversity@{k}"] = diversity(lists, vectors)
-    among = result.protocol["candidates"]  # what was not ranked could not be shown, and does not count
-    shown = np.sort(np.bincount(lists[there], minlength=dataset.n_items))[dataset.n_items - among:]
+    # an empty list is neither new nor popular: NaN, left out of the mean
+    count = np.where(there.any(1), there.sum(1), np.nan)
+    mean = lambda x: (np.append(x, 0)[lists] * there).sum(1) / count
+    with np.errstate(invalid="ignore", divide="ignore"):
+        own = history @ n / history.getnnz(1)
+    new = {
+        f"novelty@{k}": mean(-np.log2((n + 1) / (dataset.n_users + 1))),
+        f"lift@{k}": mean(n) / own - 1,
+        f"calibration@{k}": calibration(
+            lists, history, popularity_groups(n) if groups is None else groups
+        ),
+    }
+    if vectors is not None:
+        new[f"diversity@{k}"] = diversity(lists, vectors)
+    # what was not ranked could not be shown, and does not count
+    among = result.protocol["candidates"]
+    shown = np.sort(np.bincount(lists[there], minlength=dataset.n_items))[dataset.n_items - among :]
     catalogue = {f"coverage@{k}": float((shown > 0).mean()), f"gini@{k}": gini(shown)}
     return replace(result, per_user=result.per_user.assign(**new), catalogue=catalogue)
 
@@ -71,28 +120,48 @@ def beyond(
 def item_slices(dataset: Dataset, lukewarm: int = 5) -> dict:
     "Name -> bool [items]: by number of training interactions, and by which modality an item has."
     n = np.asarray(dataset.train.sum(0)).ravel()
-    out = {"cold items": n == 0, f"lukewarm items (1-{lukewarm})": (n > 0) & (n <= lukewarm), f"warm items (> {lukewarm})": n > lukewarm}
-    has = {m: f.present for m, f in dataset.features.items()} or {m: dataset.has(m) for m in dataset.modalities}
+    out = {
+        "cold items": n == 0,
+        f"lukewarm items (1-{lukewarm})": (n > 0) & (n <= lukewarm),
+        f"warm items (> {lukewarm})": n > lukewarm,
+    }
+    has = {m: f.present for m, f in dataset.features.items()} or {
+        m: dataset.has(m) for m in dataset.modalities
+    }
     for m, there in has.items():
-        if not there.all(): out |= {f"items with {m}": there, f"items without {m}": ~there}
+        if not there.all():
+            out |= {f"items with {m}": there, f"items without {m}": ~there}
     return out
+
 
 def user_slices(dataset: Dataset, edges=(3, 10)) -> dict:
     "Name -> bool [users]: by length of training history."
     n, (low, high) = np.diff(dataset.train.indptr), edges
-    return {"users without history": n == 0, f"users with 1-{low}": (n > 0) & (n <= low),
-            f"users with {low + 1}-{high}": (n > low) & (n <= high), f"users with > {high}": n > high}
+    return {
+        "users without history": n == 0,
+        f"users with 1-{low}": (n > 0) & (n <= low),
+        f"users with {low + 1}-{high}": (n > low) & (n <= high),
+        f"users with > {high}": n > high,
+    }
 
-def slices(result: Result, dataset: Dataset, metrics=None, level: float = .95) -> pd.DataFrame:
+
+def slices(result: Result, dataset: Dataset, metrics=None, level: float = 0.95) -> pd.DataFrame:
     "Means and intervals over groups of items and of users, one row per group that occurs."
     k = result.protocol["k"]
     metrics = metrics or [f"recall@{k[-1]}", f"ndcg@{k[-1]}"]
     parts = {"all": result.pairs}
-    parts |= {name: result.pairs[mask[result.pairs["item"]]] for name, mask in item_slices(dataset).items()}
-    parts |= {name: result.pairs[mask[result.pairs["user"]]] for name, mask in user_slices(dataset).items()}
+    parts |= {
+        name: result.pairs[mask[result.pairs["item"]]]
+        for name, mask in item_slices(dataset).items()
+    }
+    parts |= {
+        name: result.pairs[mask[result.pairs["user"]]]
+        for name, mask in user_slices(dataset).items()
+    }
     rows = {}
     for name, pairs in parts.items():
-        if not len(pairs): continue
+        if not len(pairs):
+            continue
         per_user = rank_metrics(pairs["user"].to_numpy(), pairs["rank"].to_numpy(), k)
         rows[name] = {"users": len(per_user), "relevant": len(pairs)}
         for m in metrics:

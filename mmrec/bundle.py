@@ -21,8 +21,11 @@ from jaxtyping import Bool, Float
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
-try: import fcntl
-except ImportError: fcntl = None  # Windows: folders are not locked
+
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # Windows: folders are not locked
 from .data import MEDIA, Dataset, Features, MMRecError, disk_refusal
 from .evaluate import best_of
 from .recommend import Recommender
@@ -30,33 +33,55 @@ from .recommend import Recommender
 # %% ../nbs/09_bundle.ipynb #7cef9e30
 class ExactIndex:
     "Compares the query with every vector; the interface that larger engines share."
+
     def __init__(self, vectors: Float[Tensor, "items dim"]):
         # one dimension of all items side by side: read in a row, several times faster
         self.columns = vectors.T.contiguous()
-    def __len__(self): return self.columns.shape[1]
+
+    def __len__(self):
+        return self.columns.shape[1]
+
     def add(self, vectors: Float[Tensor, "more dim"]):
         "The same index with more vectors behind."
         return ExactIndex(torch.cat([self.columns.T, vectors]))
-    def search(self, queries: Float[Tensor, "queries dim"], k: int, allowed: Bool[Tensor, "items"] | None = None):
-        "Inner products and item rows [queries, k], best first; row -1 where fewer than k are allowed."
-        if k < 1: raise MMRecError(f"k={k}; a list has at least one place")
+
+    def search(
+        self,
+        queries: Float[Tensor, "queries dim"],
+        k: int,
+        allowed: Bool[Tensor, "items"] | None = None,
+    ):
+        """Inner products and item rows [queries, k], best first; row -1 where fewer than k are
+        allowed."""
+        if k < 1:
+            raise MMRecError(f"k={k}; a list has at least one place")
         scores = queries @ self.columns
-        if allowed is not None: scores = scores.masked_fill(~allowed, -torch.inf)
+        if allowed is not None:
+            scores = scores.masked_fill(~allowed, -torch.inf)
         best, rows = best_of(scores, min(k, len(self)))
         return best, rows.masked_fill(best == -torch.inf, -1)
 
 # %% ../nbs/09_bundle.ipynb #9e53a398
-VIEWS = {"text": "reads alike", "image": "looks alike", "audio": "sounds alike", "video": "moves alike", "choice": "chosen together"}
+VIEWS = {
+    "text": "reads alike",
+    "image": "looks alike",
+    "audio": "sounds alike",
+    "video": "moves alike",
+    "choice": "chosen together",
+}
+
 
 @dataclass(frozen=True)
 class Space:
     "Where texts, pictures, sounds and choices meet; every place has length one."
+
     maps: dict[str, Tensor]  # view -> [dim of the view, dim]
     means: dict[str, Tensor]  # view -> [dim of the view]
     places: Float[Tensor, "items views dim"]  # each item as each of its views sees it
     present: Bool[Tensor, "items views"]
 
     views = property(lambda self: list(self.maps))
+
     def place(self, view: str, x: Float[Tensor, "n d"]) -> Float[Tensor, "n dim"]:
         "Where vectors of one view lie."
         return torch.nn.functional.normalize((x - self.means[view]) @ self.maps[view], dim=-1)
@@ -64,72 +89,97 @@ class Space:
     def of(self, views: list[str]) -> Float[Tensor, "items dim"]:
         "One place per item: the mean over those of these views that it has."
         v = [self.views.index(m) for m in views]
-        return torch.nn.functional.normalize((self.places*self.present[..., None])[:, v].sum(1), dim=-1)
+        return torch.nn.functional.normalize(
+            (self.places * self.present[..., None])[:, v].sum(1), dim=-1
+        )
+
     items = property(lambda self: self.of(self.views))
 
 # %% ../nbs/09_bundle.ipynb #d428f52d
 def chance_likeness(space: Space, pairs: int = 5000, seed: int = 0) -> tuple[Tensor, Tensor]:
-    "Mean and standard deviation [views] of the cosine of two random items, per view: what 'alike' is measured against."
+    """Mean and standard deviation [views] of the cosine of two random items, per view: what 'alike'
+    is measured against."""
     draw, mean, sd = torch.Generator().manual_seed(seed), [], []
     for v in range(len(space.views)):
         here = space.present[:, v].nonzero()[:, 0]
         a, b = here[torch.randint(len(here), (2, pairs), generator=draw)]
-        like = (space.places[a, v]*space.places[b, v]).sum(1)[a != b]
-        mean.append(like.mean()); sd.append(like.std().clamp(min=1e-3))
+        like = (space.places[a, v] * space.places[b, v]).sum(1)[a != b]
+        mean.append(like.mean())
+        sd.append(like.std().clamp(min=1e-3))
     return torch.stack(mean), torch.stack(sd)
 
 # %% ../nbs/09_bundle.ipynb #35721696
 def choice_view(train: sp.csr_matrix, dim: int = 64, seed: int = 0) -> Features:
     "Items by who chose them: the leading directions of the degree-normalised interactions."
     users, items = (np.asarray(train.sum(a)).ravel() for a in (1, 0))
-    x = sp.diags(1/np.sqrt(np.maximum(users, 1))) @ train @ sp.diags(1/np.sqrt(np.maximum(items, 1)))
-    if (dim := min(dim, min(x.shape) - 1)) > 0: _, s, v = sp.linalg.svds(x.astype(np.float64), k=dim, random_state=seed)
-    else: _, s, v = np.linalg.svd(x.toarray().astype(np.float64), full_matrices=False)  # one person, or one item
-    return Features((v.T*s).astype(np.float32), items > 0, {"encoder": "choice"})
+    x = (
+        sp.diags(1 / np.sqrt(np.maximum(users, 1)))
+        @ train
+        @ sp.diags(1 / np.sqrt(np.maximum(items, 1)))
+    )
+    if (dim := min(dim, min(x.shape) - 1)) > 0:
+        _, s, v = sp.linalg.svds(x.astype(np.float64), k=dim, random_state=seed)
+    # one person, or one item
+    else:
+        _, s, v = np.linalg.svd(x.toarray().astype(np.float64), full_matrices=False)
+    return Features((v.T * s).astype(np.float32), items > 0, {"encoder": "choice"})
+
 
 def whiten(f: Features, rank: int, ridge: float) -> tuple[Tensor, Tensor, Tensor]:
-    "Centred and decorrelated vectors [items, rank] (absent rows zero), with the mean and the map that made them."
+    """Centred and decorrelated vectors [items, rank] (absent rows zero), with the mean and the map
+    that made them."""
     x, here = f.tensor()
     x = x.double()
     mean = x[here].mean(0)
-    x = (x - mean)*here[:, None]
-    value, vector = torch.linalg.eigh(x.T @ x/here.sum())
+    x = (x - mean) * here[:, None]
+    value, vector = torch.linalg.eigh(x.T @ x / here.sum())
     value, vector = value.flip(0)[:rank].clamp(min=0), vector.flip(1)[:, :rank]
-    white = vector/(value + ridge*value.mean() + 1e-12).sqrt()
+    white = vector / (value + ridge * value.mean() + 1e-12).sqrt()
     return x @ white, mean, white
 
 # %% ../nbs/09_bundle.ipynb #e72874d6
-def fit_space(views: dict[str, Features], dim: int = 64, rank: int = 64, ridge: float = 1.) -> Space:
-    "Generalised canonical correlation with missing rows (MAXVAR, Kettenring 1971): one place per item, one map per view."
+def fit_space(
+    views: dict[str, Features], dim: int = 64, rank: int = 64, ridge: float = 1.0
+) -> Space:
+    """Generalised canonical correlation with missing rows (MAXVAR, Kettenring 1971): one place per
+    item, one map per view."""
     views = {m: f for m, f in views.items() if f.present.sum() > 1}
-    if not views: raise MMRecError("no view of the items: the data set has neither features nor interactions; encode it first")
+    if not views:
+        raise MMRecError(
+            "no view of the items: the data set has neither features nor "
+            "interactions; encode it first"
+        )
     parts = {m: whiten(f, rank, ridge) for m, f in views.items()}
     present = torch.tensor(np.stack([f.present for f in views.values()], 1))
     share = present.sum(1).clamp(min=1).sqrt()[:, None]
-    b = torch.cat([p[0] for p in parts.values()], 1)/share
+    b = torch.cat([p[0] for p in parts.values()], 1) / share
     value, vector = torch.linalg.eigh(b.T @ b)
     value, vector = value.flip(0)[:dim].clamp(min=1e-12), vector.flip(1)[:, :dim]
-    g = b @ vector/value.sqrt()  # orthonormal: the agreed places
-    weight = (value/value[0]).sqrt()  # directions on which the views agree count for more
+    g = b @ vector / value.sqrt()  # orthonormal: the agreed places
+    weight = (value / value[0]).sqrt()  # directions on which the views agree count for more
     maps, means, places = {}, {}, []
     for m, (x, mean, white) in parts.items():
-        to = white @ (x.T @ (g*share)*weight)
+        to = white @ (x.T @ (g * share) * weight)
         maps[m], means[m] = to.float().contiguous(), mean.float()
-        places.append(((x @ (x.T @ (g*share)*weight))).float())
-    places = torch.nn.functional.normalize(torch.stack(places, 1), dim=-1)*present[..., None]
+        places.append((x @ (x.T @ (g * share) * weight)).float())
+    places = torch.nn.functional.normalize(torch.stack(places, 1), dim=-1) * present[..., None]
     return Space(maps, means, places, present)
 
 # %% ../nbs/09_bundle.ipynb #7d5a9b08
 FORMAT = "mmrec-bundle/1"
 
+
 class UnknownId(MMRecError):
     "An item or user that this bundle does not hold."
+
 
 @dataclass(frozen=True)
 class Bundle:
     "Everything a request needs, in memory; frozen, so that no request ever sees half a change."
+
     recommender: Recommender
-    items: pd.DataFrame  # item_id, what is shown, metadata; items added later stand behind those the model knows
+    # item_id, what is shown, metadata; items added later stand behind those the model knows
+    items: pd.DataFrame
     users: pd.DataFrame  # user_id
     seen: sp.csr_matrix  # users x known items
     space: Space
@@ -142,75 +192,128 @@ class Bundle:
     passed: int = 0  # kept items that are not behind the catalogue (they are part of it by now)
 
     n_known = property(lambda self: self.seen.shape[1])
-    def __len__(self): return len(self.items)
+
+    def __len__(self):
+        return len(self.items)
+
     def rows(self, ids, table: str = "items") -> np.ndarray:
         "Rows of external ids; UnknownId on one that is not there."
         lookup = {"items": self.item_index, "users": self.user_index}[table]
-        if isinstance(ids, (str, bytes)): raise MMRecError(f"{table}: a list of ids is wanted, not the text '{ids[:40]}'")
+        if isinstance(ids, (str, bytes)):
+            raise MMRecError(f"{table}: a list of ids is wanted, not the text '{ids[:40]}'")
         rows = np.array([lookup.get(str(i), -1) for i in ids], int)
-        if not (rows < 0).any(): return rows
-        like = f"; ids look like '{next(iter(lookup))}'" if table == "items" and lookup else ""  # nobody is told whom we know
-        raise UnknownId(f"{table[:-1]} '{str(list(ids)[int(np.argmin(rows))])[:200]}' is not known{like}")
+        if not (rows < 0).any():
+            return rows
+        # nobody is told whom we know
+        like = f"; ids look like '{next(iter(lookup))}'" if table == "items" and lookup else ""
+        raise UnknownId(
+            f"{table[:-1]} '{str(list(ids)[int(np.argmin(rows))])[:200]}' is not known{like}"
+        )
+
     def file(self, name: str) -> Path:
         "A file of the very folder that was read; MMRecError for a path that leaves it."
-        return (self.root if self.hold is None else self.hold.path)/inside(name, self.root.name)
+        return (self.root if self.hold is None else self.hold.path) / inside(name, self.root.name)
 
 # %% ../nbs/09_bundle.ipynb #bd000003
 def inside(name: str, folder: str = "the bundle") -> str:
     "A path that stays in its folder, as it is; MMRecError for any other."
     parts = str(name).replace("\\", "/").split("/")
-    if not all(parts) or ".." in parts or "." in parts or "\0" in name or re.match("[A-Za-z]:", parts[0]):
-        raise MMRecError(f"{folder}: the path '{str(name)[:60]}' leaves the folder; get the bundle from somebody you trust")
+    if (
+        not all(parts)
+        or ".." in parts
+        or "." in parts
+        or "\0" in name
+        or re.match("[A-Za-z]:", parts[0])
+    ):
+        raise MMRecError(
+            f"{folder}: the path '{str(name)[:60]}' leaves the folder; get the bundle "
+            f"from somebody you trust"
+        )
     return name
 
 # %% ../nbs/09_bundle.ipynb #fb020818
 def titles(items: pd.DataFrame) -> np.ndarray:
     "What an item is called on screen: its title, else the start of its text, else its id."
-    text = items["text"].where(items["text"].notna(), items["item_id"]) if "text" in items else items["item_id"]
+    text = (
+        items["text"].where(items["text"].notna(), items["item_id"])
+        if "text" in items
+        else items["item_id"]
+    )
     name = items["title"].where(items["title"].notna(), text) if "title" in items else text
     return name.astype(str).str.slice(0, 80).to_numpy(dtype=object)
 
-def _cached(cls, **properties):  # a dataclass may be frozen and still remember what follows from its fields
-    for name, f in properties.items():
-        p = cached_property(f); p.__set_name__(cls, name); setattr(cls, name, p)
 
-_cached(Bundle, ids=lambda self: self.items["item_id"].to_numpy(dtype=object),
-        item_index=lambda self: {i: row for row, i in enumerate(self.ids)}, user_index=lambda self: {u: row for row, u in enumerate(self.users["user_id"])},
-        centre=lambda self: self.space.items, shown=lambda self: {c: self.items[c].tolist() for c in ("text", *MEDIA) if c in self.items},
-        titles=lambda self: titles(self.items), facets=lambda self: {},  # columns made ready for filters, when first asked for
-        index=lambda self: ExactIndex(self.centre) if self.engine is None else self.engine,
-        popularity=lambda self: np.asarray(self.seen.sum(0)).ravel(), chance=lambda self: chance_likeness(self.space),
-        content=lambda self: self.space.of([m for m in self.space.views if m != "choice"] or ["choice"]),
-        chosen=lambda self: torch.where(self.space.present[:, [self.space.views.index("choice")]], self.space.of(["choice"]), self.content))
+# a dataclass may be frozen and still remember what follows from its fields
+def _cached(cls, **properties):
+    for name, f in properties.items():
+        p = cached_property(f)
+        p.__set_name__(cls, name)
+        setattr(cls, name, p)
+
+
+_cached(
+    Bundle,
+    ids=lambda self: self.items["item_id"].to_numpy(dtype=object),
+    item_index=lambda self: {i: row for row, i in enumerate(self.ids)},
+    user_index=lambda self: {u: row for row, u in enumerate(self.users["user_id"])},
+    centre=lambda self: self.space.items,
+    shown=lambda self: {c: self.items[c].tolist() for c in ("text", *MEDIA) if c in self.items},
+    # columns made ready for filters, when first asked for
+    titles=lambda self: titles(self.items),
+    facets=lambda self: {},
+    index=lambda self: ExactIndex(self.centre) if self.engine is None else self.engine,
+    popularity=lambda self: np.asarray(self.seen.sum(0)).ravel(),
+    chance=lambda self: chance_likeness(self.space),
+    content=lambda self: self.space.of(
+        [m for m in self.space.views if m != "choice"] or ["choice"]
+    ),
+    chosen=lambda self: torch.where(
+        self.space.present[:, [self.space.views.index("choice")]],
+        self.space.of(["choice"]),
+        self.content,
+    ),
+)
 
 # %% ../nbs/09_bundle.ipynb #11f898b9
 SOUNDS = {".wav", ".mp3", ".ogg", ".flac"}
 
+
 def copy_media(dataset: Dataset, folder: Path, side: int = 320, seconds: float = 8) -> pd.DataFrame:
-    "Small copies of pictures, sounds and a first frame of videos; returns the items with paths inside `folder`."
+    """Small copies of pictures, sounds and a first frame of videos; returns the items with paths
+    inside `folder`."""
     from mmrec.preprocess import MediaError
+
     items = dataset.items.copy()
     for m in [m for m in MEDIA if m in items]:
         paths = np.full(len(items), None, dtype=object)
         for row in np.flatnonzero(dataset.has(m)):
-            to = folder/"media"/m/f"{row:07d}{'.mp3' if m == 'audio' else '.jpg'}"
+            to = folder / "media" / m / f"{row:07d}{'.mp3' if m == 'audio' else '.jpg'}"
             to.parent.mkdir(parents=True, exist_ok=True)
-            try: paths[row] = shrink(dataset.path(row, m), m, to, side, seconds).relative_to(folder).as_posix()
-            except MediaError: continue
+            try:
+                paths[row] = (
+                    shrink(dataset.path(row, m), m, to, side, seconds)
+                    .relative_to(folder)
+                    .as_posix()
+                )
+            except MediaError:
+                continue
         items[m] = paths
     return items
+
 
 def shrink(source: Path, modality: str, to: Path, side: int, seconds: float) -> Path:
     "One small copy; a sound that is small already is copied as it is."
     import soundfile
     from mmrec.preprocess import read_audio, read_frames, read_image
+
     if modality == "audio":
         if source.suffix.lower() in SOUNDS and source.stat().st_size < 300_000:
             return Path(shutil.copyfile(source, to.with_suffix(source.suffix.lower())))
         soundfile.write(to, read_audio(source, 24000, seconds).numpy(), 24000, format="MP3")
     else:
         im = read_image(source) if modality == "image" else read_frames(source, 1)[0]
-        im.thumbnail((side, side)); im.save(to, quality=82)
+        im.thumbnail((side, side))
+        im.save(to, quality=82)
     return to
 
 # %% ../nbs/09_bundle.ipynb #e162b0d1
@@ -218,151 +321,265 @@ def describe_encoder(e) -> dict:
     "What is needed to build an encoder again: class, arguments, precision, fingerprint."
     arguments = {}
     for p in inspect.signature(type(e)).parameters:
-        v = getattr(e, p, getattr(e, p.removesuffix("_encoder"), getattr(e, "preprocessing", {}).get(p)))
-        if hasattr(v, "fingerprint"): v = describe_encoder(v)
-        if isinstance(v, (str, int, float, bool, list, tuple, dict)): arguments[p] = v
-    return {"class": type(e).__name__, "arguments": arguments, "precision": getattr(e, "precision", "float32"), "fingerprint": e.fingerprint}
+        v = getattr(
+            e, p, getattr(e, p.removesuffix("_encoder"), getattr(e, "preprocessing", {}).get(p))
+        )
+        if hasattr(v, "fingerprint"):
+            v = describe_encoder(v)
+        if isinstance(v, (str, int, float, bool, list, tuple, dict)):
+            arguments[p] = v
+    return {
+        "class": type(e).__name__,
+        "arguments": arguments,
+        "precision": getattr(e, "precision", "float32"),
+        "fingerprint": e.fingerprint,
+    }
+
 
 def build_encoder(what: dict, depth: int = 0):
-    "The encoder that `describe_encoder` described: one of mmrec's own encoder classes, nothing else that can be called."
+    """The encoder that `describe_encoder` described: one of mmrec's own encoder classes, nothing
+    else that can be called."""
     import mmrec.encode
+
     try:
         cls = getattr(mmrec.encode, what["class"], None)
         if not (isinstance(cls, type) and issubclass(cls, mmrec.encode.Encoder)) or depth > 2:
-            raise MMRecError(f"encoder {str(what['class'])[:60]} is not mmrec's own; pass it as encoders= when loading")
-        again = lambda v: build_encoder(v, depth + 1) if isinstance(v, dict) else tuple(v) if isinstance(v, list) else v
+            raise MMRecError(
+                f"encoder {str(what['class'])[:60]} is not mmrec's own; pass it as "
+                f"encoders= when loading"
+            )
+        again = lambda v: (
+            build_encoder(v, depth + 1)
+            if isinstance(v, dict)
+            else tuple(v)
+            if isinstance(v, list)
+            else v
+        )
         e = cls(**{k: again(v) for k, v in what["arguments"].items()})
-        if what["precision"] not in ("float32", "bfloat16"): raise ValueError(f"precision {what['precision']}")
-        e.precision = what["precision"]  # numbers as they were made, also where another device would choose otherwise
+        if what["precision"] not in ("float32", "bfloat16"):
+            raise ValueError(f"precision {what['precision']}")
+        # numbers as they were made, also where another device would choose otherwise
+        e.precision = what["precision"]
         return e
-    except MMRecError: raise
+    except MMRecError:
+        raise
     except Exception as e:
         said = " ".join(str(e).split())[:120]
-        raise MMRecError(f"an encoder of the manifest cannot be built ({type(e).__name__}: {said}); save the bundle again") from None
+        raise MMRecError(
+            f"an encoder of the manifest cannot be built ({type(e).__name__}: "
+            f"{said}); save the bundle again"
+        ) from None
 
-JUNK = re.compile(r"(\.DS_Store|Thumbs\.db|desktop\.ini|\._.*)$")  # what file managers leave in folders that people open
+
+# what file managers leave in folders that people open
+JUNK = re.compile(r"(\.DS_Store|Thumbs\.db|desktop\.ini|\._.*)$")
+
 
 def file_hashes(folder: Path) -> dict[str, str]:
     "SHA-256 of every file but the manifest, by its path inside the folder."
     out = {}
     for p in sorted(folder.rglob("*")):
         name = p.relative_to(folder).as_posix()
-        if JUNK.match(p.name): continue
-        if p.is_symlink(): raise MMRecError(f"{folder.name}: {name} is a link; a bundle holds plain files only")
+        if JUNK.match(p.name):
+            continue
+        if p.is_symlink():
+            raise MMRecError(f"{folder.name}: {name} is a link; a bundle holds plain files only")
         if p.is_file() and name != "manifest.json":
-            with open(p, "rb") as f: out[name] = hashlib.file_digest(f, "sha256").hexdigest()
+            with open(p, "rb") as f:
+                out[name] = hashlib.file_digest(f, "sha256").hexdigest()
     return out
 
+
 def write_space(space: Space, path: Path) -> None:
-    arrays = {f"map.{m}": v for m, v in space.maps.items()} | {f"mean.{m}": v for m, v in space.means.items()}
-    save_file(arrays | {"places": space.places.contiguous(), "present": space.present}, path, {"views": json.dumps(space.views)})
+    arrays = {f"map.{m}": v for m, v in space.maps.items()} | {
+        f"mean.{m}": v for m, v in space.means.items()
+    }
+    save_file(
+        arrays | {"places": space.places.contiguous(), "present": space.present},
+        path,
+        {"views": json.dumps(space.views)},
+    )
+
 
 def read_space(path: Path) -> Space:
     with safe_open(path, "pt") as f:
         views, get = json.loads(f.metadata()["views"]), f.get_tensor
-        return Space({m: get(f"map.{m}") for m in views}, {m: get(f"mean.{m}") for m in views}, get("places"), get("present"))
+        return Space(
+            {m: get(f"map.{m}") for m in views},
+            {m: get(f"mean.{m}") for m in views},
+            get("places"),
+            get("present"),
+        )
 
 # %% ../nbs/09_bundle.ipynb #bd000005
 def lock(path, shared: bool = False, wait: bool = False) -> int | None:
-    "A lock on a file or folder that ends with this process, however it ends; None if somebody else holds it."
+    """A lock on a file or folder that ends with this process, however it ends; None if somebody
+    else holds it."""
     handle = os.open(path, os.O_RDONLY)
-    if fcntl is None: return handle
-    try: fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
-    except OSError: os.close(handle); return None
+    if fcntl is None:
+        return handle
+    try:
+        fcntl.flock(
+            handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
+        )
+    except OSError:
+        os.close(handle)
+        return None
     return handle
 
+
 class Held:
-    "A bundle's folder under a reader's lock: the same files, also when another bundle has taken its name."
+    """A bundle's folder under a reader's lock: the same files, also when another bundle has taken
+    its name."""
+
     def __init__(self, folder: Path):
         for _ in range(20):
             self.handle = None
             self.handle = lock(folder, shared=True)
-            if self.handle is not None and os.path.samestat(os.stat(folder), os.fstat(self.handle)): break
-            self.close(); time.sleep(.05)  # replaced between the two calls: look again
-        else: raise MMRecError(f"{folder.name}: is being replaced all the time; try again")
+            if self.handle is not None and os.path.samestat(os.stat(folder), os.fstat(self.handle)):
+                break
+            self.close()
+            time.sleep(0.05)  # replaced between the two calls: look again
+        else:
+            raise MMRecError(f"{folder.name}: is being replaced all the time; try again")
         there = Path(f"/proc/self/fd/{self.handle}")  # Linux names a folder by its handle
         self.path = there if there.is_dir() else folder
+
     def close(self):
-        if self.handle is not None: os.close(self.handle)
+        if self.handle is not None:
+            os.close(self.handle)
         self.handle = None
+
     def __del__(self):
-        try: self.close()
-        except Exception: pass  # Python itself is ending
+        try:
+            self.close()
+        except Exception:
+            pass  # Python itself is ending
+
 
 def exchange(a: Path, b: Path) -> bool:
     "Two names change places in one step; False where the system cannot."
     libc = ctypes.CDLL(None, use_errno=True) if os.name == "posix" else None
     paths = os.fsencode(a), os.fsencode(b)
-    if hasattr(libc, "renameat2"): failed = libc.renameat2(-100, paths[0], -100, paths[1], 2)  # AT_FDCWD, RENAME_EXCHANGE
-    elif hasattr(libc, "renamex_np"): failed = libc.renamex_np(*paths, 2)  # RENAME_SWAP
-    else: return False
-    if not failed: return True
-    if (said := os.strerror(ctypes.get_errno())) in map(os.strerror, (22, 38, 95, 45)): return False  # this file system cannot
+    # AT_FDCWD, RENAME_EXCHANGE
+    if hasattr(libc, "renameat2"):
+        failed = libc.renameat2(-100, paths[0], -100, paths[1], 2)
+    elif hasattr(libc, "renamex_np"):
+        failed = libc.renamex_np(*paths, 2)  # RENAME_SWAP
+    else:
+        return False
+    if not failed:
+        return True
+    # this file system cannot
+    if (said := os.strerror(ctypes.get_errno())) in map(os.strerror, (22, 38, 95, 45)):
+        return False
     raise OSError(ctypes.get_errno(), said)
 
 # %% ../nbs/09_bundle.ipynb #bd000006
 def put_in_place(new: Path, folder: Path) -> None:
-    "`new` takes the name `folder`; what had it is put aside. At every moment one of the two has it, or can be brought back."
+    """`new` takes the name `folder`; what had it is put aside. At every moment one of the two has
+    it, or can be brought back."""
     with alone(folder.parent):
         bring_back(folder)
-        if not folder.exists(): os.rename(new, folder)
+        if not folder.exists():
+            os.rename(new, folder)
         elif not exchange(new, folder):
             old = new.with_suffix(".old")
             os.rename(folder, old)
-            try: os.rename(new, folder)
-            except OSError: os.rename(old, folder); raise
+            try:
+                os.rename(new, folder)
+            except OSError:
+                os.rename(old, folder)
+                raise
         flush(folder.parent)
+
 
 @contextmanager
 def alone(folder: Path):
     "One writer at a time in a folder: who comes second waits."
     handle = lock(folder, wait=True)
-    try: yield
-    finally: os.close(handle)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
 
 def begin_beside(folder: Path) -> tuple[Path, int]:
-    "A new folder beside another, made with the rights that the umask leaves, and the lock that says somebody is at work there."
+    """A new folder beside another, made with the rights that the umask leaves, and the lock that
+    says somebody is at work there."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     new = folder.with_name(f".{folder.name}.{os.urandom(5).hex()}.tmp")
-    with alone(folder.parent): new.mkdir(); return new, lock(new)
+    with alone(folder.parent):
+        new.mkdir()
+        return new, lock(new)
+
 
 def asides(folder: Path) -> list[Path]:
     "Folders beside a bundle that its writers made: unfinished ones, and replaced ones."
     shape = re.compile(re.escape(f".{folder.name}.") + r"[0-9a-f]{10}\.(tmp|old)")
-    return sorted(p for p in folder.parent.iterdir() if shape.fullmatch(p.name)) if folder.parent.is_dir() else []
+    return (
+        sorted(p for p in folder.parent.iterdir() if shape.fullmatch(p.name))
+        if folder.parent.is_dir()
+        else []
+    )
+
 
 def bring_back(folder: Path) -> None:
-    "If a replacement was cut short between two renames, the bundle that had stepped aside gets its name again."
+    """If a replacement was cut short between two renames, the bundle that had stepped aside gets
+    its name again."""
     if not folder.exists():
         for p in asides(folder):
-            if p.suffix == ".old": os.rename(p, folder); break
+            if p.suffix == ".old":
+                os.rename(p, folder)
+                break
+
 
 def sweep(folder: Path) -> None:
-    "Remove what killed writers left beside a bundle, and replaced bundles that nobody reads any more."
-    if not folder.parent.is_dir(): return
+    """Remove what killed writers left beside a bundle, and replaced bundles that nobody reads any
+    more."""
+    if not folder.parent.is_dir():
+        return
     with alone(folder.parent):
         for p in asides(folder):
-            if (p.suffix == ".old" and not folder.exists()) or (held := lock(p)) is None: continue
-            shutil.rmtree(p, ignore_errors=True); os.close(held)
+            if (p.suffix == ".old" and not folder.exists()) or (held := lock(p)) is None:
+                continue
+            shutil.rmtree(p, ignore_errors=True)
+            os.close(held)
+
 
 def flush(folder: Path, tree: bool = False) -> None:
     "Have the system bring a folder's names (`tree`: and all files in it) to the disk."
+
     def one(p: Path):
-        if os.name != "posix" and p.is_dir(): return
+        if os.name != "posix" and p.is_dir():
+            return
         handle = os.open(p, os.O_RDONLY if p.is_dir() else os.O_RDWR)
-        try: os.fsync(handle)
-        finally: os.close(handle)
-    with ThreadPoolExecutor(16) as many: list(many.map(one, [*(folder.rglob("*") if tree else ()), folder]))  # the disk joins what waits
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+    # the disk joins what waits
+    with ThreadPoolExecutor(16) as many:
+        list(many.map(one, [*(folder.rglob("*") if tree else ()), folder]))
 
 # %% ../nbs/09_bundle.ipynb #037fdff4
-def save_bundle(folder, recommender: Recommender, dataset: Dataset,
-                encoders=(),  # those that made `dataset.features`: what raw queries are encoded with
-                media: bool = True,  # take small copies of pictures and sounds along
-                dim: int = 64) -> Path:
-    "Write recommender, catalogue, features, space and manifest as one folder; an existing bundle is replaced at once."
+def save_bundle(
+    folder,
+    recommender: Recommender,
+    dataset: Dataset,
+    # those that made `dataset.features`: what raw queries are encoded with
+    encoders=(),
+    media: bool = True,  # take small copies of pictures and sounds along
+    dim: int = 64,
+) -> Path:
+    """Write recommender, catalogue, features, space and manifest as one folder; an existing bundle
+    is replaced at once."""
     folder = Path(os.path.realpath(folder))
-    if folder.exists() and not (folder/"manifest.json").is_file():
-        raise MMRecError(f"{folder.name}: exists and is no bundle; choose another name, nothing was written")
+    if folder.exists() and not (folder / "manifest.json").is_file():
+        raise MMRecError(
+            f"{folder.name}: exists and is no bundle; choose another name, nothing was written"
+        )
     mine = None
     try:
         new, mine = begin_beside(folder)
@@ -370,10 +587,15 @@ def save_bundle(folder, recommender: Recommender, dataset: Dataset,
         flush(new, tree=True)
         put_in_place(new, folder)
     except Exception as e:
-        if isinstance(e, MMRecError) or not (said := disk_refusal(e)): raise
-        raise MMRecError(f"{folder.name}: cannot be written to {folder.parent} ({said}); make room or choose another folder") from None
+        if isinstance(e, MMRecError) or not (said := disk_refusal(e)):
+            raise
+        raise MMRecError(
+            f"{folder.name}: cannot be written to {folder.parent} ({said}); make room "
+            f"or choose another folder"
+        ) from None
     finally:
-        if mine is not None: os.close(mine)
+        if mine is not None:
+            os.close(mine)
         sweep(folder)
     return folder
 
@@ -381,163 +603,322 @@ def save_bundle(folder, recommender: Recommender, dataset: Dataset,
 def write_bundle(to: Path, recommender, dataset, encoders, media, dim) -> None:
     "The files of a bundle, the manifest last."
     if not isinstance(recommender, Recommender):
-        raise MMRecError(f"{type(recommender).__name__} cannot be kept in a bundle: it is no mmrec recommender; of several, Beside makes one")
+        raise MMRecError(
+            f"{type(recommender).__name__} cannot be kept in a bundle: it is no mmrec "
+            f"recommender; of several, Beside makes one"
+        )
     recommender.check(dataset)  # the same ids in the same order: row 7 is the same item for both
-    recommender.save(to/"recommender")
+    recommender.save(to / "recommender")
     for e in encoders:
         f = dataset.features.get(key := getattr(e, "key", e.modality))
         if f is None or f.source.get("fingerprint") != e.fingerprint:
-            raise MMRecError(f"{key} encoder {e.fingerprint} did not make this data set's features; encode with it, or leave it out")
-    for m, f in dataset.features.items(): f.save(to/"features"/f"{m}.safetensors")
-    write_space(fit_space(dataset.features | {"choice": choice_view(dataset.train, dim)}, dim), to/"space.safetensors")
-    items = copy_media(dataset, to) if media else dataset.items.drop(columns=[m for m in MEDIA if m in dataset.items])
-    items.to_parquet(to/"items.parquet")
-    dataset.users[["user_id"]].to_parquet(to/"users.parquet")  # what else is known about people stays at home
-    dataset.interactions[["user", "item"]].to_parquet(to/"seen.parquet")
+            raise MMRecError(
+                f"{key} encoder {e.fingerprint} did not make this data set's "
+                f"features; encode with it, or leave it out"
+            )
+    for m, f in dataset.features.items():
+        f.save(to / "features" / f"{m}.safetensors")
+    write_space(
+        fit_space(dataset.features | {"choice": choice_view(dataset.train, dim)}, dim),
+        to / "space.safetensors",
+    )
+    items = (
+        copy_media(dataset, to)
+        if media
+        else dataset.items.drop(columns=[m for m in MEDIA if m in dataset.items])
+    )
+    items.to_parquet(to / "items.parquet")
+    # what else is known about people stays at home
+    dataset.users[["user_id"]].to_parquet(to / "users.parquet")
+    dataset.interactions[["user", "item"]].to_parquet(to / "seen.parquet")
     import mmrec
-    manifest = {"format": FORMAT, "name": dataset.name, "data": dataset.hash, "recommender": type(recommender).__name__,
-                "items": dataset.n_items, "users": dataset.n_users, "mmrec": mmrec.__version__, "torch": torch.__version__,
-                "encoders": {getattr(e, "key", e.modality): describe_encoder(e) for e in encoders}, "files": file_hashes(to)}
-    (to/"manifest.json").write_text(json.dumps(manifest, indent=1))
+
+    manifest = {
+        "format": FORMAT,
+        "name": dataset.name,
+        "data": dataset.hash,
+        "recommender": type(recommender).__name__,
+        "items": dataset.n_items,
+        "users": dataset.n_users,
+        "mmrec": mmrec.__version__,
+        "torch": torch.__version__,
+        "encoders": {getattr(e, "key", e.modality): describe_encoder(e) for e in encoders},
+        "files": file_hashes(to),
+    }
+    (to / "manifest.json").write_text(json.dumps(manifest, indent=1))
 
 # %% ../nbs/09_bundle.ipynb #c5bb9046
-def verify(folder, digest: str | None = None, at: Path | None = None) -> dict:  # at: where it lies, if not under its name
+# at: where it lies, if not under its name
+def verify(folder, digest: str | None = None, at: Path | None = None) -> dict:
     "The manifest of an untouched bundle; MMRecError names what is missing, changed or foreign."
     import mmrec
+
     folder = Path(folder)
     at = folder if at is None else at
     try:
-        raw = (at/"manifest.json").read_bytes()
+        raw = (at / "manifest.json").read_bytes()
         manifest = json.loads(raw)
         listed = dict(manifest["files"])
         if manifest["format"] != FORMAT:
-            raise MMRecError(f"{folder.name}: format {manifest['format']!r}, this version ({mmrec.__version__}) reads {FORMAT}; "
-                             f"install the mmrec that wrote it ({manifest.get('mmrec')}), or save it again")
+            raise MMRecError(
+                f"{folder.name}: format {manifest['format']!r}, this version "
+                f"({mmrec.__version__}) reads {FORMAT}; "
+                f"install the mmrec that wrote it ({manifest.get('mmrec')}), or save it again"
+            )
         check_manifest(manifest)
     except OSError as e:
-        if e.errno in (2, 20): raise MMRecError(f"{folder.name}: no manifest.json, so no bundle; write one with mmrec.bundle.save_bundle") from None
-        raise MMRecError(f"{folder.name}: manifest.json cannot be read ({e.strerror}); make it readable") from None
+        if e.errno in (2, 20):
+            raise MMRecError(
+                f"{folder.name}: no manifest.json, so no bundle; write one with "
+                f"mmrec.bundle.save_bundle"
+            ) from None
+        raise MMRecError(
+            f"{folder.name}: manifest.json cannot be read ({e.strerror}); make it readable"
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as e:
-        if isinstance(e, MMRecError): raise
-        raise MMRecError(f"{folder.name}: manifest.json is damaged; save the bundle again") from None
-    try: found = file_hashes(at)
-    except OSError as e: raise MMRecError(f"{folder.name}: cannot be read ({e.strerror}); make it readable") from None
+        if isinstance(e, MMRecError):
+            raise
+        raise MMRecError(
+            f"{folder.name}: manifest.json is damaged; save the bundle again"
+        ) from None
+    try:
+        found = file_hashes(at)
+    except OSError as e:
+        raise MMRecError(
+            f"{folder.name}: cannot be read ({e.strerror}); make it readable"
+        ) from None
     for name in sorted(listed | found):
-        what = "is missing" if name not in found else "does not belong to it" if name not in listed else "was changed"
+        what = (
+            "is missing"
+            if name not in found
+            else "does not belong to it"
+            if name not in listed
+            else "was changed"
+        )
         if listed.get(name) != found.get(name):
-            raise MMRecError(f"{folder.name}: {name[:200]} {what}; get the bundle again from where it was made")
+            raise MMRecError(
+                f"{folder.name}: {name[:200]} {what}; get the bundle again from where it was made"
+            )
     manifest["digest"] = hashlib.sha256(raw).hexdigest()[:16]
-    if digest is not None and not (len(str(digest)) >= 16 and hashlib.sha256(raw).hexdigest().startswith(str(digest))):
-        raise MMRecError(f"{folder.name}: digest {manifest['digest']}, not {str(digest)[:80]}; this is another bundle")
+    if digest is not None and not (
+        len(str(digest)) >= 16 and hashlib.sha256(raw).hexdigest().startswith(str(digest))
+    ):
+        raise MMRecError(
+            f"{folder.name}: digest {manifest['digest']}, not {str(digest)[:80]}; "
+            f"this is another bundle"
+        )
     return manifest
+
 
 def check_manifest(m: dict) -> None:
     "ValueError unless every entry has the type that its readers rely on."
-    text = [m["name"], m["data"], m["recommender"], *m["files"], *m["files"].values(), *m["encoders"]]
-    kinds = [isinstance(t, str) and len(t) < 1000 for t in text] + [type(m[n]) is int and m[n] >= 0 for n in ("items", "users")]
-    kinds += [isinstance(e, dict) and isinstance(e["arguments"], dict) and isinstance(e["class"], str) and
-              isinstance(e["fingerprint"], str) and isinstance(e["precision"], str) for e in m["encoders"].values()]
-    if not all(kinds): raise ValueError("manifest")
+    text = [
+        m["name"],
+        m["data"],
+        m["recommender"],
+        *m["files"],
+        *m["files"].values(),
+        *m["encoders"],
+    ]
+    kinds = [isinstance(t, str) and len(t) < 1000 for t in text] + [
+        type(m[n]) is int and m[n] >= 0 for n in ("items", "users")
+    ]
+    kinds += [
+        isinstance(e, dict)
+        and isinstance(e["arguments"], dict)
+        and isinstance(e["class"], str)
+        and isinstance(e["fingerprint"], str)
+        and isinstance(e["precision"], str)
+        for e in m["encoders"].values()
+    ]
+    if not all(kinds):
+        raise ValueError("manifest")
 
 # %% ../nbs/09_bundle.ipynb #ba28a595
-def load_bundle(folder, dataset: Dataset | None = None,  # refuse a bundle that was made from other data
-                digest: str | None = None,  # refuse any bundle but this one
-                encoders=()) -> Bundle:  # of your own classes; mmrec's own are built again when first needed
+# refuse a bundle that was made from other data
+def load_bundle(
+    folder,
+    dataset: Dataset | None = None,
+    digest: str | None = None,  # refuse any bundle but this one
+    encoders=(),  # of your own classes; mmrec's own are built again when first needed
+) -> Bundle:
     "Read and check a bundle."
     folder = Path(folder)
     try:
-        if not folder.exists(): bring_back(Path(os.path.realpath(folder)))
+        if not folder.exists():
+            bring_back(Path(os.path.realpath(folder)))
         hold = Held(folder)
     except OSError as e:
-        why = "no such bundle" if e.errno == 2 else "no folder, so no bundle" if e.errno == 20 else e.strerror
-        raise MMRecError(f"{str(folder)[:200]}: {why}; write one with mmrec.bundle.save_bundle") from None
+        why = (
+            "no such bundle"
+            if e.errno == 2
+            else "no folder, so no bundle"
+            if e.errno == 20
+            else e.strerror
+        )
+        raise MMRecError(
+            f"{str(folder)[:200]}: {why}; write one with mmrec.bundle.save_bundle"
+        ) from None
     at = hold.path
     manifest = verify(folder, digest, at)
     if dataset is not None and dataset.hash != manifest["data"]:
-        raise MMRecError(f"{folder.name}: made from {manifest['name']} ({manifest['data']}), not from {dataset.name} ({dataset.hash}); fit and save again")
+        raise MMRecError(
+            f"{folder.name}: made from {manifest['name']} ({manifest['data']}), not "
+            f"from {dataset.name} ({dataset.hash}); fit and save again"
+        )
     try:
-        tables = {t: read_table(at/f"{t}.parquet", manifest.get(t)) for t in ("items", "users", "seen")}
-        space, recommender = read_space(at/"space.safetensors"), Recommender.load(at/"recommender")
-        bundle = check_parts(Bundle(recommender, tables["items"], tables["users"], seen_matrix(**tables), space, {}, manifest, folder, hold=hold))
-    except MMRecError: raise
+        tables = {
+            t: read_table(at / f"{t}.parquet", manifest.get(t)) for t in ("items", "users", "seen")
+        }
+        space, recommender = (
+            read_space(at / "space.safetensors"),
+            Recommender.load(at / "recommender"),
+        )
+        bundle = check_parts(
+            Bundle(
+                recommender,
+                tables["items"],
+                tables["users"],
+                seen_matrix(**tables),
+                space,
+                {},
+                manifest,
+                folder,
+                hold=hold,
+            )
+        )
+    except MMRecError:
+        raise
     except Exception as e:
         said = " ".join(f"{type(e).__name__} {e}".split())[:120]
         raise MMRecError(f"{folder.name}: cannot be read ({said}); save it again") from None
-    for e in encoders: adopt(bundle, e)
+    for e in encoders:
+        adopt(bundle, e)
     return bundle
 
 # %% ../nbs/09_bundle.ipynb #bd000008
 def read_table(file: Path, rows: int | None) -> pd.DataFrame:
     "A Parquet table that has as many rows as was said; a small file may unfold to any number."
     found = pq.read_metadata(file)
-    if (rows is not None and found.num_rows != rows) or found.num_rows*max(1, found.num_columns) > 2**30:
-        raise MMRecError(f"{file.name}: {found.num_rows:,} rows where {rows} are announced; save the bundle again")
+    if (rows is not None and found.num_rows != rows) or found.num_rows * max(
+        1, found.num_columns
+    ) > 2**30:
+        raise MMRecError(
+            f"{file.name}: {found.num_rows:,} rows where {rows} are announced; save "
+            f"the bundle again"
+        )
     return pd.read_parquet(file)
+
 
 def seen_matrix(items: pd.DataFrame, users: pd.DataFrame, seen: pd.DataFrame) -> sp.csr_matrix:
     "Users x items, 1 where somebody chose something."
     rows, columns = seen["user"].to_numpy(), seen["item"].to_numpy()
     for x, n in ((rows, len(users)), (columns, len(items))):
-        if x.dtype.kind not in "iu" or (len(x) and not 0 <= x.min() <= x.max() < n): raise MMRecError("seen.parquet: rows out of range; save the bundle again")
-    m = sp.csr_matrix((np.ones(len(seen), np.float32), (rows, columns)), shape=(len(users), len(items)))
+        if x.dtype.kind not in "iu" or (len(x) and not 0 <= x.min() <= x.max() < n):
+            raise MMRecError("seen.parquet: rows out of range; save the bundle again")
+    m = sp.csr_matrix(
+        (np.ones(len(seen), np.float32), (rows, columns)), shape=(len(users), len(items))
+    )
     m.data[:] = 1
     return m
+
 
 def check_parts(b: Bundle) -> Bundle:
     "The bundle, if its parts fit each other and hold what they should; else MMRecError."
     bad = lambda what: MMRecError(f"{b.root.name}: {what}; save it again")
     for table, column in ((b.items, "item_id"), (b.users, "user_id")):
-        if not all(isinstance(i, str) for i in table[column]) or table[column].duplicated().any(): raise bad(f"{column} holds a repeated id, or none")
+        if not all(isinstance(i, str) for i in table[column]) or table[column].duplicated().any():
+            raise bad(f"{column} holds a repeated id, or none")
     for m in set(MEDIA) & set(b.items):
         for name in b.items[m].dropna():
-            if inside(name, b.root.name) not in b.manifest["files"]: raise bad(f"{m} '{name[:60]}' is not a file of it")
+            if inside(name, b.root.name) not in b.manifest["files"]:
+                raise bad(f"{m} '{name[:60]}' is not a file of it")
     s, dim = b.space, b.space.places.shape[-1]
-    fits = s.places.shape == (len(b.items), len(s.views), dim) and s.present.shape == s.places.shape[:2] and s.present.dtype == torch.bool
-    fits &= all(s.maps[m].ndim == 2 and s.maps[m].shape[1] == dim and s.means[m].shape == s.maps[m].shape[:1] for m in s.views)
-    if not fits or not s.views: raise bad("the shapes of its space do not agree")
-    if not all(x.isfinite().all() for x in (s.places, *s.maps.values(), *s.means.values())): raise bad("its space holds NaN or infinity")
+    fits = (
+        s.places.shape == (len(b.items), len(s.views), dim)
+        and s.present.shape == s.places.shape[:2]
+        and s.present.dtype == torch.bool
+    )
+    fits &= all(
+        s.maps[m].ndim == 2
+        and s.maps[m].shape[1] == dim
+        and s.means[m].shape == s.maps[m].shape[:1]
+        for m in s.views
+    )
+    if not fits or not s.views:
+        raise bad("the shapes of its space do not agree")
+    if not all(x.isfinite().all() for x in (s.places, *s.maps.values(), *s.means.values())):
+        raise bad("its space holds NaN or infinity")
     check_state(b.recommender)
-    for ids, table, column in ((b.recommender.item_ids_, b.items, "item_id"), (b.recommender.user_ids_, b.users, "user_id")):
-        if list(ids) != table[column].tolist(): raise bad(f"the recommender was fitted on other rows of {column}")
+    for ids, table, column in (
+        (b.recommender.item_ids_, b.items, "item_id"),
+        (b.recommender.user_ids_, b.users, "user_id"),
+    ):
+        if list(ids) != table[column].tolist():
+            raise bad(f"the recommender was fitted on other rows of {column}")
     score = torch.as_tensor(b.recommender.score(np.arange(min(1, len(b.users)))))
-    if score.shape[1] != len(b.items) or score.isnan().any(): raise bad("its recommender gives no score for each item")
+    if score.shape[1] != len(b.items) or score.isnan().any():
+        raise bad("its recommender gives no score for each item")
     return b
 
+
 def check_state(model) -> None:
-    "ValueError for learned state that would read foreign memory or spoil every score: indices out of range, NaN."
+    """ValueError for learned state that would read foreign memory or spoil every score: indices out
+    of range, NaN."""
     for name, v in vars(model).items():
-        if isinstance(v, Recommender): check_state(v)
-        elif sp.issparse(v): v.check_format(full_check=True); v = v.data
-        if isinstance(v, (np.ndarray, torch.Tensor)) and torch.as_tensor(v).isnan().any(): raise ValueError(f"{name} holds NaN")
+        if isinstance(v, Recommender):
+            check_state(v)
+        elif sp.issparse(v):
+            v.check_format(full_check=True)
+            v = v.data
+        if isinstance(v, (np.ndarray, torch.Tensor)) and torch.as_tensor(v).isnan().any():
+            raise ValueError(f"{name} holds NaN")
 
 # %% ../nbs/09_bundle.ipynb #b93a8e7f
 def adopt(bundle: Bundle, e):
     "Take an encoder only if it is the very one whose vectors the bundle holds."
     key = getattr(e, "key", e.modality)
     want = bundle.manifest["encoders"].get(key, {}).get("fingerprint")
-    if want != e.fingerprint: raise MMRecError(f"{key} encoder {e.fingerprint} did not make this bundle (that was {want}); use that one or save again")
+    if want != e.fingerprint:
+        raise MMRecError(
+            f"{key} encoder {e.fingerprint} did not make this bundle (that was "
+            f"{want}); use that one or save again"
+        )
     bundle.encoders[key] = e
     return e
+
 
 class Unreadable(MMRecError):
     "A modality that cannot be read for now: its encoder's weights are not to be had."
 
-_building, AGAIN = threading.RLock(), 600  # one at a time; seconds until missing weights are looked for again
+
+# one at a time; seconds until missing weights are looked for again
+_building, AGAIN = threading.RLock(), 600
+
 
 def encoder(bundle: Bundle, modality: str):
-    "The encoder of one modality, built from what the manifest says when it is first needed; a failure is remembered."
+    """The encoder of one modality, built from what the manifest says when it is first needed; a
+    failure is remembered."""
     found = bundle.encoders.get(modality)
     if found is None or isinstance(found, tuple):
         what = bundle.manifest["encoders"].get(modality)
         if what is None:
-            raise MMRecError(f"this bundle cannot read {modality}; it reads {', '.join(bundle.manifest['encoders']) or 'nothing raw'}; save it with encoders=")
+            raise MMRecError(
+                f"this bundle cannot read {modality}; it reads "
+                f"{', '.join(bundle.manifest['encoders']) or 'nothing raw'}; save it "
+                f"with encoders="
+            )
         with _building:
             found = bundle.encoders.get(modality)
             if found is None or (isinstance(found, tuple) and time.monotonic() > found[1]):
-                try:  # others see it when all of it is there: libraries load lazily, and not safely in two threads at once
+                # others see it when all of it is there: libraries load lazily, and not safely in
+                # two threads at once
+                try:
                     new = build_encoder(what)
                     _ = new.dim, getattr(new, "tokenizer", None)
                     found = adopt(bundle, new)
-                except MMRecError as e: found = bundle.encoders[modality] = str(e), time.monotonic() + AGAIN
-    if isinstance(found, tuple): raise Unreadable(f"{modality} cannot be read here: {found[0]}")
+                except MMRecError as e:
+                    found = bundle.encoders[modality] = str(e), time.monotonic() + AGAIN
+    if isinstance(found, tuple):
+        raise Unreadable(f"{modality} cannot be read here: {found[0]}")
     return found

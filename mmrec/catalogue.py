@@ -19,22 +19,31 @@ from PIL import Image, ImageDraw
 from . import need
 
 # %% ../nbs/00_catalogue.ipynb #7e2f28ee
-def vocabulary(table: str  # lines `trait.value: phrase | phrase`
-               ) -> dict[str, dict[str, list[str]]]:  # trait -> value -> phrases
+def vocabulary(
+    table: str,  # lines `trait.value: phrase | phrase`
+) -> dict[str, dict[str, list[str]]]:  # trait -> value -> phrases
     "Read a table of phrases."
     out = {}
     for line in table.strip().splitlines():
         key, phrases = line.split(":", 1)
         trait, value = key.strip().split(".")
-        out.setdefault(trait, {}).setdefault(value, []).extend(p.strip() for p in phrases.split("|"))
+        out.setdefault(trait, {}).setdefault(value, []).extend(
+            p.strip() for p in phrases.split("|")
+        )
     return out
 
-def say(rng: np.random.Generator,
-        templates: list[str],              # sentences with {slots}
-        phrases: dict[str, list[str]],     # slot -> the phrases it may take; no phrase twice in one text
-        ) -> str:
+
+def say(
+    rng: np.random.Generator,
+    templates: list[str],  # sentences with {slots}
+    # slot -> the phrases it may take; no phrase twice in one text
+    phrases: dict[str, list[str]],
+) -> str:
     "One text: a random template, a random phrase in each slot."
-    text, bag = str(rng.choice(templates)), {k: list(rng.permutation(v)) for k, v in phrases.items()}
+    text, bag = (
+        str(rng.choice(templates)),
+        {k: list(rng.permutation(v)) for k, v in phrases.items()},
+    )
     text = re.sub(r"\{(\w+)\}", lambda m: str(bag[m[1]].pop()), text)
     text = re.sub(r"([?!])\.", r"\1", text)
     text = re.sub(r"(^|[.?!:] )([a-z])", lambda m: m[1] + m[2].upper(), text.strip())
@@ -152,52 +161,135 @@ tone.thankful: I owe you one | I appreciate every one of you | bless those who l
 
 # %% ../nbs/00_catalogue.ipynb #51590740
 TEMPLATES = {
-    "shop": ["A {product}, {make}, {occasion}. {more}", "Looking for something {occasion}? Try this {product}, {make}.",
-             "{occasion}, we suggest this {product}. It is {make}. {more}", "{make}: a {product} meant {occasion}.",
-             "{more} This {product} is {make}. It was planned {occasion}.",
-             "We sell this {product} {occasion}. It is {make}."],
-    "video": ["{topic}: {format}. {more}", "{more} {format}: {topic}.", "My day of {topic}. {format}!",
-              "{format}. Yes, this is about {topic}.", "{topic}, {topic}, then: {format}.",
-              "New: {topic}, {format}. {more}"],
-    "social": ["{topic} today. {tone}.", "{tone}. {topic} since this morning. {more}", "Weekend: {topic}. {tone}.",
-               "{more} First {topic}, then {topic}. {tone}.", "{tone}. Yes, {topic} again."],
-    "music": ["{theme} / {voice} / {theme} / {more}", "{more} / {theme} / {theme} / {voice}",
-              "{voice} / {theme} / {voice} / {theme}", "{theme} / {more} / {voice} / {voice}",
-              "{voice} / {more} / {theme} / {theme}"]}
-TITLES = {"shop": "{name} {product}", "video": "{name}: {topic}", "social": "{name} is {topic}", "music": "{name}"}
+    "shop": [
+        "A {product}, {make}, {occasion}. {more}",
+        "Looking for something {occasion}? Try this {product}, {make}.",
+        "{occasion}, we suggest this {product}. It is {make}. {more}",
+        "{make}: a {product} meant {occasion}.",
+        "{more} This {product} is {make}. It was planned {occasion}.",
+        "We sell this {product} {occasion}. It is {make}.",
+    ],
+    "video": [
+        "{topic}: {format}. {more}",
+        "{more} {format}: {topic}.",
+        "My day of {topic}. {format}!",
+        "{format}. Yes, this is about {topic}.",
+        "{topic}, {topic}, then: {format}.",
+        "New: {topic}, {format}. {more}",
+    ],
+    "social": [
+        "{topic} today. {tone}.",
+        "{tone}. {topic} since this morning. {more}",
+        "Weekend: {topic}. {tone}.",
+        "{more} First {topic}, then {topic}. {tone}.",
+        "{tone}. Yes, {topic} again.",
+    ],
+    "music": [
+        "{theme} / {voice} / {theme} / {more}",
+        "{more} / {theme} / {theme} / {voice}",
+        "{voice} / {theme} / {voice} / {theme}",
+        "{theme} / {more} / {voice} / {voice}",
+        "{voice} / {more} / {theme} / {theme}",
+    ],
+}
+TITLES = {
+    "shop": "{name} {product}",
+    "video": "{name}: {topic}",
+    "social": "{name} is {topic}",
+    "music": "{name}",
+}
 MORE = {
-    "shop": ["Ships within two days.", "Returns are accepted for a month.", "One size.", "Please read the label.", ""],
-    "video": ["Please subscribe.", "Part two follows on Sunday.", "Sound on.", "Filmed in one take.", "New each week."],
-    "social": ["More later.", "Anyway.", "Good morning from me.", "It is Tuesday already.", "Long day.", ""],
-    "music": ["oh, oh, oh", "la la la", "yeah, yeah", "one, two, three, four", "hm, hm", "once again"]}
+    "shop": [
+        "Ships within two days.",
+        "Returns are accepted for a month.",
+        "One size.",
+        "Please read the label.",
+        "",
+    ],
+    "video": [
+        "Please subscribe.",
+        "Part two follows on Sunday.",
+        "Sound on.",
+        "Filmed in one take.",
+        "New each week.",
+    ],
+    "social": [
+        "More later.",
+        "Anyway.",
+        "Good morning from me.",
+        "It is Tuesday already.",
+        "Long day.",
+        "",
+    ],
+    "music": [
+        "oh, oh, oh",
+        "la la la",
+        "yeah, yeah",
+        "one, two, three, four",
+        "hm, hm",
+        "once again",
+    ],
+}
 
 # %% ../nbs/00_catalogue.ipynb #1bc16706
 _t = np.linspace(0, 2 * np.pi, 60, endpoint=False)
-def _ring(r, x=0., y=0., tall=1.): return np.stack([x + r * np.sin(_t), y - tall * r * np.cos(_t)], 1)
-def _box(x0, y0, x1, y1): return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
-def _poly(*points): return np.array(points, float)
+
+
+def _ring(r, x=0.0, y=0.0, tall=1.0):
+    return np.stack([x + r * np.sin(_t), y - tall * r * np.cos(_t)], 1)
+
+
+def _box(x0, y0, x1, y1):
+    return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
+
+
+def _poly(*points):
+    return np.array(points, float)
+
+
 _a = np.arange(10) * np.pi / 5
-_spikes = np.array([1, .42] * 5)[:, None] * np.stack([np.sin(_a), -np.cos(_a)], 1)
-_heart = np.stack([np.sin(_t) ** 3, -sum(w * np.cos(n * _t) for n, w in ((1, 13), (2, -5), (3, -2), (4, -1))) / 16], 1)
-_moon = np.concatenate([_ring(.95)[:31], (_ring(.95) * [.3, 1])[30::-1]]) - [.45, 0]
+_spikes = np.array([1, 0.42] * 5)[:, None] * np.stack([np.sin(_a), -np.cos(_a)], 1)
+_heart = np.stack(
+    [
+        np.sin(_t) ** 3,
+        -sum(w * np.cos(n * _t) for n, w in ((1, 13), (2, -5), (3, -2), (4, -1))) / 16,
+    ],
+    1,
+)
+_moon = np.concatenate([_ring(0.95)[:31], (_ring(0.95) * [0.3, 1])[30::-1]]) - [0.45, 0]
 MOTIFS = {  # name -> [(polygon, which of the palette's two paints)]
     "star": [(_spikes, 0)],
     "heart": [(_heart, 0)],
-    "fish": [(_poly((.3, 0), (1, -.55), (1, .55)), 1), (_ring(.7, -.25, tall=.65), 0), (_ring(.1, -.65, -.1), 1)],
-    "house": [(_box(-.7, -.1, .7, .9), 0), (_poly((-1, -.1), (0, -.95), (1, -.1)), 1), (_box(-.2, .3, .2, .9), 1)],
-    "tree": [(_box(-.15, .4, .15, 1), 1), (_poly((-.8, .5), (0, -.35), (.8, .5)), 0),
-             (_poly((-.6, 0), (0, -1), (.6, 0)), 0)],
-    "flower": [(_ring(.68 + .32 * np.cos(6 * _t)), 0), (_ring(.26), 1)],
-    "moon": [(np.concatenate([_ring(.95)[:31], (_ring(.95) * [.3, 1])[30::-1]]) - [.45, 0], 0)],
-    "boat": [(_poly((-1, .35), (1, .35), (.6, .9), (-.6, .9)), 0), (_poly((.05, -1), (.8, .2), (.05, .2)), 1),
-             (_poly((-.1, -.7), (-.1, .2), (-.7, .2)), 1)],
+    "fish": [
+        (_poly((0.3, 0), (1, -0.55), (1, 0.55)), 1),
+        (_ring(0.7, -0.25, tall=0.65), 0),
+        (_ring(0.1, -0.65, -0.1), 1),
+    ],
+    "house": [
+        (_box(-0.7, -0.1, 0.7, 0.9), 0),
+        (_poly((-1, -0.1), (0, -0.95), (1, -0.1)), 1),
+        (_box(-0.2, 0.3, 0.2, 0.9), 1),
+    ],
+    "tree": [
+        (_box(-0.15, 0.4, 0.15, 1), 1),
+        (_poly((-0.8, 0.5), (0, -0.35), (0.8, 0.5)), 0),
+        (_poly((-0.6, 0), (0, -1), (0.6, 0)), 0),
+    ],
+    "flower": [(_ring(0.68 + 0.32 * np.cos(6 * _t)), 0), (_ring(0.26), 1)],
+    "moon": [(np.concatenate([_ring(0.95)[:31], (_ring(0.95) * [0.3, 1])[30::-1]]) - [0.45, 0], 0)],
+    "boat": [
+        (_poly((-1, 0.35), (1, 0.35), (0.6, 0.9), (-0.6, 0.9)), 0),
+        (_poly((0.05, -1), (0.8, 0.2), (0.05, 0.2)), 1),
+        (_poly((-0.1, -0.7), (-0.1, 0.2), (-0.7, 0.2)), 1),
+    ],
 }
 PALETTES = {  # two grounds, two paints
     "sunset": ("#f9c784", "#fcaf58", "#b3321f", "#6d1a36"),
     "ocean": ("#bfe3ee", "#8cc7de", "#14508c", "#0b2545"),
     "forest": ("#dde5b6", "#adc178", "#386641", "#5c3d22"),
     "candy": ("#ffe3f1", "#ffc2e0", "#d6249f", "#6a3bd1"),
-    "ink": ("#f0f0f0", "#cfcfcf", "#4a4a4a", "#111111")}
+    "ink": ("#f0f0f0", "#cfcfcf", "#4a4a4a", "#111111"),
+}
 TEXTURES, LAYOUTS = ("plain", "stripes", "dots", "checks"), ("single", "pair", "scatter", "frame")
 MOTIONS = ("drift", "spin", "pulse", "blink")
 
@@ -208,170 +300,273 @@ def _ground(draw: ImageDraw.ImageDraw, texture: str, ink: tuple, size: int, rng)
     if texture == "stripes":
         lean = int(rng.choice([0, size // 3]))
         for x in range(-size - off, 2 * size, 2 * step):
-            draw.polygon([(x, 0), (x + step, 0), (x + step + lean, size), (x + lean, size)], fill=ink)
+            draw.polygon(
+                [(x, 0), (x + step, 0), (x + step + lean, size), (x + lean, size)], fill=ink
+            )
     for a in range(-2, size // step + 2):
         for b in range(-2, size // step + 2):
             x, y = a * step - off % step, b * step - off % step
-            if texture == "checks" and (a + b) % 2: draw.rectangle([x, y, x + step - 1, y + step - 1], fill=ink)
-            if texture == "dots": draw.ellipse([x + step * .2, y + step * .2, x + step * .8, y + step * .8], fill=ink)
+            if texture == "checks" and (a + b) % 2:
+                draw.rectangle([x, y, x + step - 1, y + step - 1], fill=ink)
+            if texture == "dots":
+                draw.ellipse(
+                    [x + step * 0.2, y + step * 0.2, x + step * 0.8, y + step * 0.8], fill=ink
+                )
 
-def _stamps(layout: str, rng) -> list[tuple]:  # x and y of the centre, radius, as shares of the picture's side
+
+# x and y of the centre, radius, as shares of the picture's side
+def _stamps(layout: str, rng) -> list[tuple]:
     "Where the motifs go."
-    x, y, r = rng.uniform(.45, .55), rng.uniform(.45, .55), rng.uniform(.3, .38)
-    jitter = rng.uniform(-.03, .03, (4, 4, 2))
-    if layout == "pair": return [(.28, y, .2), (.72, y, .2)]
-    if layout == "scatter": return [(*((np.array(ab) + .5) / 4 + jitter[ab]), .1) for ab in np.ndindex(4, 4)]
-    if layout == "frame": return [(a / 5 + .1, b / 5 + .1, .085) for a in range(5) for b in range(5) if {a, b} & {0, 4}]
+    x, y, r = rng.uniform(0.45, 0.55), rng.uniform(0.45, 0.55), rng.uniform(0.3, 0.38)
+    jitter = rng.uniform(-0.03, 0.03, (4, 4, 2))
+    if layout == "pair":
+        return [(0.28, y, 0.2), (0.72, y, 0.2)]
+    if layout == "scatter":
+        return [(*((np.array(ab) + 0.5) / 4 + jitter[ab]), 0.1) for ab in np.ndindex(4, 4)]
+    if layout == "frame":
+        return [
+            (a / 5 + 0.1, b / 5 + 0.1, 0.085) for a in range(5) for b in range(5) if {a, b} & {0, 4}
+        ]
     return [(x, y, r)]
 
 # %% ../nbs/00_catalogue.ipynb #4695e9a1
 def _paints(palette: str, rng) -> list[tuple]:
     "The palette's four colours, each a little off."
-    rgb = [np.array([int(c[i:i + 2], 16) for i in (1, 3, 5)]) for c in PALETTES[palette]]
+    rgb = [np.array([int(c[i : i + 2], 16) for i in (1, 3, 5)]) for c in PALETTES[palette]]
     return [tuple(int(v) for v in np.clip(c + rng.integers(-14, 15, 3), 0, 255)) for c in rgb]
 
-def picture(traits: dict[str, str],  # any of motif, palette, texture, layout, motion
-            seed,                    # the same seed gives the same picture
-            size: int = 128,         # pixels along each side
-            phase: float = 0.,       # where in its motion, 0..1 (for the frames of a video)
-            ) -> Image.Image:
+
+def picture(
+    traits: dict[str, str],  # any of motif, palette, texture, layout, motion
+    seed,  # the same seed gives the same picture
+    size: int = 128,  # pixels along each side
+    phase: float = 0.0,  # where in its motion, 0..1 (for the frames of a video)
+) -> Image.Image:
     "Draw one picture: twice as large, then halved, so that edges are smooth."
     rng = np.random.default_rng(seed)
-    t = {"motif": rng.choice(list(MOTIFS)), "palette": rng.choice(list(PALETTES)), "texture": "plain",
-         "layout": "single", "motion": ""} | traits
+    t = {
+        "motif": rng.choice(list(MOTIFS)),
+        "palette": rng.choice(list(PALETTES)),
+        "texture": "plain",
+        "layout": "single",
+        "motion": "",
+    } | traits
     paint, S = _paints(t["palette"], rng), 2 * size
-    im = Image.new("RGB", (S, S), paint[0]); draw = ImageDraw.Draw(im)
+    im = Image.new("RGB", (S, S), paint[0])
+    draw = ImageDraw.Draw(im)
     _ground(draw, t["texture"], paint[1], S, rng)
-    stamps, turn = _stamps(t["layout"], rng), rng.uniform(-.35, .35) + 2 * np.pi * phase * (t["motion"] == "spin")
+    stamps, turn = (
+        _stamps(t["layout"], rng),
+        rng.uniform(-0.35, 0.35) + 2 * np.pi * phase * (t["motion"] == "spin"),
+    )
     c, s = np.cos(turn), np.sin(turn)
-    for x, y, r in stamps if not (t["motion"] == "blink" and phase >= .5) else []:
-        if t["motion"] == "drift": x = (x + phase) % 1
-        if t["motion"] == "pulse": r *= 1 + .5 * np.sin(2 * np.pi * phase)
+    for x, y, r in stamps if not (t["motion"] == "blink" and phase >= 0.5) else []:
+        if t["motion"] == "drift":
+            x = (x + phase) % 1
+        if t["motion"] == "pulse":
+            r *= 1 + 0.5 * np.sin(2 * np.pi * phase)
         for shape, which in MOTIFS[t["motif"]]:
-            draw.polygon([tuple(p) for p in (shape @ [[c, s], [-s, c]] * r + [x, y]) * S], fill=paint[2 + which])
+            draw.polygon(
+                [tuple(p) for p in (shape @ [[c, s], [-s, c]] * r + [x, y]) * S],
+                fill=paint[2 + which],
+            )
     return im.reduce(2)
 
 # %% ../nbs/00_catalogue.ipynb #d8516e1c
 RATE, SECONDS = 16000, 3.2
 TEMPI = {"slow": (62, 76), "medium": (98, 114), "fast": (150, 176)}  # beats per minute
 BEATS = ("none", "shaker", "drums")
-MOODS = {"bright": (330., (0, 2, 4, 5, 7, 9, 11)), "dark": (165., (0, 2, 3, 5, 7, 8, 10))}  # key note (Hz), scale
-INSTRUMENTS = {  # strength of harmonics 1, 2, ...; attack, decay (seconds); breath noise; vibrato (share of the pitch)
-    "piano": ([1, .6, .35, .25, .12, .08, .05], .005, .5, 0, 0),
-    "organ": ([1, .9, .1, .7, 0, .4, 0, .3], .03, 9, 0, .004),
-    "flute": ([1, .12, .03], .08, 9, .04, .006), "synth": ([1 / k for k in range(1, 22)], .01, 9, 0, 0),
-    "banjo": ([.4, .7, 1, .8, .7, .6, .5, .4, .3, .2], .002, .1, .03, 0)}
+# key note (Hz), scale
+MOODS = {"bright": (330.0, (0, 2, 4, 5, 7, 9, 11)), "dark": (165.0, (0, 2, 3, 5, 7, 8, 10))}
+# strength of harmonics 1, 2, ...; attack, decay (seconds); breath noise; vibrato (share of the
+# pitch)
+INSTRUMENTS = {
+    "piano": ([1, 0.6, 0.35, 0.25, 0.12, 0.08, 0.05], 0.005, 0.5, 0, 0),
+    "organ": ([1, 0.9, 0.1, 0.7, 0, 0.4, 0, 0.3], 0.03, 9, 0, 0.004),
+    "flute": ([1, 0.12, 0.03], 0.08, 9, 0.04, 0.006),
+    "synth": ([1 / k for k in range(1, 22)], 0.01, 9, 0, 0),
+    "banjo": ([0.4, 0.7, 1, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2], 0.002, 0.1, 0.03, 0),
+}
+
 
 def tone(rng: np.random.Generator, pitch: float, seconds: float, instrument: str) -> np.ndarray:
     "One note of an instrument."
     harmonics, attack, decay, breath, vibrato = INSTRUMENTS[instrument]
     x, t = np.arange(1024) / 1024, np.arange(int(seconds * RATE)) / RATE
-    cycle = sum(a * np.sin(2 * np.pi * h * x) for h, a in enumerate(harmonics, 1) if h * pitch < RATE / 2)
+    cycle = sum(
+        a * np.sin(2 * np.pi * h * x) for h, a in enumerate(harmonics, 1) if h * pitch < RATE / 2
+    )
     turns = pitch * t + pitch * vibrato * np.sin(2 * np.pi * 5.5 * t) / (2 * np.pi * 5.5)
     wave = cycle[(turns % 1 * 1024).astype(int)] / np.abs(cycle).max()
-    if breath: wave = wave + breath * rng.normal(0, 1, len(t))
-    return wave * np.minimum(t / attack, 1) * np.exp(-t / decay) * np.minimum((t[-1] - t) / .02, 1)
+    if breath:
+        wave = wave + breath * rng.normal(0, 1, len(t))
+    return wave * np.minimum(t / attack, 1) * np.exp(-t / decay) * np.minimum((t[-1] - t) / 0.02, 1)
 
 # %% ../nbs/00_catalogue.ipynb #2b321b2d
 def _drums(rng, beat: str, step: float, n: int) -> np.ndarray:
     "A percussion track: nothing, a soft shaker, or kick, snare and hat."
     out = np.zeros(n)
     for i in range(int(n / RATE / step * 2) if beat != "none" else 0):  # in half beats
-        at, t = int(i * step / 2 * RATE), np.arange(int(.14 * RATE)) / RATE
+        at, t = int(i * step / 2 * RATE), np.arange(int(0.14 * RATE)) / RATE
         hiss = rng.normal(0, 1, len(t))
-        hit = .12 * hiss * np.exp(-t / .03) if beat == "shaker" else .15 * hiss * np.exp(-t / .015)
-        kick = .9 * np.sin(2 * np.pi * (50 * t - 3 * np.exp(-t / .03))) * np.exp(-t / .08)
-        if beat == "drums" and i % 4 == 0: hit = hit + kick
-        if beat == "drums" and i % 4 == 2: hit = hit + .5 * hiss * np.exp(-t / .06)
-        out[at:at + len(t)] += hit[:n - at]
+        hit = (
+            0.12 * hiss * np.exp(-t / 0.03)
+            if beat == "shaker"
+            else 0.15 * hiss * np.exp(-t / 0.015)
+        )
+        kick = 0.9 * np.sin(2 * np.pi * (50 * t - 3 * np.exp(-t / 0.03))) * np.exp(-t / 0.08)
+        if beat == "drums" and i % 4 == 0:
+            hit = hit + kick
+        if beat == "drums" and i % 4 == 2:
+            hit = hit + 0.5 * hiss * np.exp(-t / 0.06)
+        out[at : at + len(t)] += hit[: n - at]
     return out
+
 
 def _melody(rng, step: float, play, n: int) -> np.ndarray:
     "A random walk on the scale, over a chord on every fourth beat."
     out, degree = np.zeros(n + RATE * 5), 7
     for i in range(int(n / RATE / step) + 1):
         at = int(i * step * RATE)
-        for d, loud, beats in [(degree, 1., 1)] + ([(d, .5, 4) for d in (0, 2, 4)] if i % 4 == 0 else []):
-            note = play(d, beats); out[at:at + len(note)] += loud * note
+        for d, loud, beats in [(degree, 1.0, 1)] + (
+            [(d, 0.5, 4) for d in (0, 2, 4)] if i % 4 == 0 else []
+        ):
+            note = play(d, beats)
+            out[at : at + len(note)] += loud * note
         degree = int(np.clip(degree + rng.choice([-2, -1, 1, 2]), 4, 11))
     return out[:n] / np.abs(out[:n]).max()
 
 # %% ../nbs/00_catalogue.ipynb #36cfca5b
-def sound(traits: dict[str, str],  # any of instrument, tempo, beat, mood; the rest is left to chance
-          seed,                    # the same seed gives the same sound
-          ) -> np.ndarray:         # samples in -1..1, 16 kHz mono
+# any of instrument, tempo, beat, mood; the rest is left to chance
+def sound(
+    traits: dict[str, str],
+    seed,  # the same seed gives the same sound
+) -> np.ndarray:  # samples in -1..1, 16 kHz mono
     "Play one short tune."
     rng = np.random.default_rng(seed)
-    t = {"instrument": rng.choice(list(INSTRUMENTS)), "tempo": rng.choice(list(TEMPI)), "beat": rng.choice(BEATS),
-         "mood": rng.choice(list(MOODS))} | traits
-    step, (key, scale), n = 60 / rng.uniform(*TEMPI[t["tempo"]]), MOODS[t["mood"]], int(SECONDS * RATE)
+    t = {
+        "instrument": rng.choice(list(INSTRUMENTS)),
+        "tempo": rng.choice(list(TEMPI)),
+        "beat": rng.choice(BEATS),
+        "mood": rng.choice(list(MOODS)),
+    } | traits
+    step, (key, scale), n = (
+        60 / rng.uniform(*TEMPI[t["tempo"]]),
+        MOODS[t["mood"]],
+        int(SECONDS * RATE),
+    )
     root = key * 2 ** (rng.integers(-4, 5) / 12)
     pitch = lambda d: root * 2 ** (d // 7 + scale[d % 7] / 12)
     play = lru_cache(lambda d, beats: tone(rng, pitch(d), step * beats, t["instrument"]))
     out = _melody(rng, step, play, n) + _drums(rng, t["beat"], step, n)
-    return .8 * out / np.abs(out).max()
+    return 0.8 * out / np.abs(out).max()
 
 # %% ../nbs/00_catalogue.ipynb #7a93d2b2
 WORLDS = {  # kind -> modality -> trait -> values; in text the values are the vocabulary's
-    "shop": {"text": SHOP, "image": {"motif": tuple(MOTIFS)[:6], "palette": tuple(PALETTES), "texture": TEXTURES}},
-    "video": {"text": CLIPS, "video": {"motif": tuple(MOTIFS)[::2], "palette": tuple(PALETTES), "motion": MOTIONS},
-              "audio": {"instrument": tuple(INSTRUMENTS)[:4], "tempo": tuple(TEMPI)}},
-    "social": {"text": POSTS, "image": {"motif": tuple(MOTIFS), "palette": tuple(PALETTES), "layout": LAYOUTS}},
-    "music": {"text": MUSIC, "image": {"palette": tuple(PALETTES), "texture": TEXTURES},
-              "audio": {"instrument": tuple(INSTRUMENTS), "tempo": tuple(TEMPI), "beat": BEATS, "mood": tuple(MOODS)}}}
+    "shop": {
+        "text": SHOP,
+        "image": {"motif": tuple(MOTIFS)[:6], "palette": tuple(PALETTES), "texture": TEXTURES},
+    },
+    "video": {
+        "text": CLIPS,
+        "video": {"motif": tuple(MOTIFS)[::2], "palette": tuple(PALETTES), "motion": MOTIONS},
+        "audio": {"instrument": tuple(INSTRUMENTS)[:4], "tempo": tuple(TEMPI)},
+    },
+    "social": {
+        "text": POSTS,
+        "image": {"motif": tuple(MOTIFS), "palette": tuple(PALETTES), "layout": LAYOUTS},
+    },
+    "music": {
+        "text": MUSIC,
+        "image": {"palette": tuple(PALETTES), "texture": TEXTURES},
+        "audio": {
+            "instrument": tuple(INSTRUMENTS),
+            "tempo": tuple(TEMPI),
+            "beat": BEATS,
+            "mood": tuple(MOODS),
+        },
+    },
+}
 KINDS = tuple(WORLDS)
+
+
 def _rng(seed: int, kind: str, *part: int) -> np.random.Generator:
     "An own stream of chance for each part of a world, so that one part does not shift another."
     return np.random.default_rng([int(seed), KINDS.index(kind), *part])
 
-def draw_traits(kind: str, items: int, seed: int) -> dict:  # (modality, trait) -> value index of each item
+
+# (modality, trait) -> value index of each item
+def draw_traits(kind: str, items: int, seed: int) -> dict:
     "Each trait falls independently of all others."
     rng = _rng(seed, kind, 1)
-    return {(m, t): rng.integers(0, len(v), items) for m, traits in WORLDS[kind].items() for t, v in traits.items()}
+    return {
+        (m, t): rng.integers(0, len(v), items)
+        for m, traits in WORLDS[kind].items()
+        for t, v in traits.items()
+    }
 
-def draw_missing(kind: str, items: int, seed: int, share: float = .08) -> dict:  # modality -> bool of each item
+
+# modality -> bool of each item
+def draw_missing(kind: str, items: int, seed: int, share: float = 0.08) -> dict:
     "Which items lack a modality: `share` of them for each, never two at once."
     order, n = _rng(seed, kind, 2).permutation(items), round(share * items)
-    return {m: np.isin(np.arange(items), order[j * n:(j + 1) * n]) for j, m in enumerate(WORLDS[kind])}
+    return {
+        m: np.isin(np.arange(items), order[j * n : (j + 1) * n]) for j, m in enumerate(WORLDS[kind])
+    }
 
 # %% ../nbs/00_catalogue.ipynb #29b81d0b
-SHARPNESS, FAME = 2.6, 1.2   # sigma, alpha
-CROWDS, SHARED = 40, .5      # how many crowds; how much of a liking comes from one's crowd
+SHARPNESS, FAME = 2.6, 1.2  # sigma, alpha
+CROWDS, SHARED = 40, 0.5  # how many crowds; how much of a liking comes from one's crowd
 
-def draw_people(traits: dict, users: int, rng) -> tuple[np.ndarray, np.ndarray]:  # taste [users, items], crowd [users]
-    "How much each user likes each item's traits, mean 0 and spread 1 per user; modalities have an equal say."
-    crowd, taste = rng.integers(0, CROWDS, users), 0.
+
+# taste [users, items], crowd [users]
+def draw_people(traits: dict, users: int, rng) -> tuple[np.ndarray, np.ndarray]:
+    """How much each user likes each item's traits, mean 0 and spread 1 per user; modalities have an
+    equal say."""
+    crowd, taste = rng.integers(0, CROWDS, users), 0.0
     modalities = [m for m, _ in traits]
     for (m, t), z in traits.items():
         shape = z.max() + 1
         common, own = rng.normal(0, 1, (CROWDS, shape))[crowd], rng.normal(0, 1, (users, shape))
-        liking = SHARED * common + (1 - SHARED ** 2) ** .5 * own
-        weight = (rng.gamma(1., .5, CROWDS)[crowd] + rng.gamma(1., .5, users)) / np.sqrt(modalities.count(m))
+        liking = SHARED * common + (1 - SHARED**2) ** 0.5 * own
+        weight = (rng.gamma(1.0, 0.5, CROWDS)[crowd] + rng.gamma(1.0, 0.5, users)) / np.sqrt(
+            modalities.count(m)
+        )
         part = liking[:, z]
         taste = taste + weight[:, None] * (part - part.mean(1, keepdims=True))
     return taste / taste.std(1, keepdims=True), crowd
 
+
 def draw_fame(cold: np.ndarray, rng) -> np.ndarray:  # bool [items] -> log-popularity [items]
-    "Zipf: the item of rank r is chosen like r ** -FAME. A late item cannot be famous yet: it gets the mean."
-    fame = -FAME * np.log(rng.permutation(len(cold)) + 1.)
+    """Zipf: the item of rank r is chosen like r ** -FAME. A late item cannot be famous yet: it gets
+    the mean."""
+    fame = -FAME * np.log(rng.permutation(len(cold)) + 1.0)
     return np.where(cold, 0, fame - fame.mean())
 
 # %% ../nbs/00_catalogue.ipynb #68f9d010
-def choose(utility: np.ndarray,  # [users, items]: the truth
-           cold: np.ndarray,     # bool [items]: released late
-           rng) -> list[np.ndarray]:  # for each user the chosen items in the order of time
+def choose(
+    utility: np.ndarray,  # [users, items]: the truth
+    cold: np.ndarray,  # bool [items]: released late
+    rng,  # for each user the chosen items in the order of time
+) -> list[np.ndarray]:
     "Each user chooses 15 to 40 items; late items enter only the last tenth of them."
     out = []
     for u in utility:
         n = min(15 + int(26 * rng.beta(1, 3)), (~cold).sum() // 2)
         late = max(1, n // 10)
-        early = np.argsort(-(u + rng.gumbel(size=len(u)) - 1e9 * cold), kind="stable")[:n - late]
-        again = u + rng.gumbel(size=len(u)); again[early] = -np.inf
-        out.append(np.concatenate([rng.permutation(early), np.argsort(-again, kind="stable")[:late]]))
+        early = np.argsort(-(u + rng.gumbel(size=len(u)) - 1e9 * cold), kind="stable")[: n - late]
+        again = u + rng.gumbel(size=len(u))
+        again[early] = -np.inf
+        out.append(
+            np.concatenate([rng.permutation(early), np.argsort(-again, kind="stable")[:late]])
+        )
     return out
 
 # %% ../nbs/00_catalogue.ipynb #6026cd4a
-SENTIMENTS, INTENTS = ("negative", "neutral", "positive"), ("self use", "gift", "comparison", "complaint")
+SENTIMENTS, INTENTS = (
+    ("negative", "neutral", "positive"),
+    ("self use", "gift", "comparison", "complaint"),
+)
 OPINIONS = vocabulary("""
 say.positive: I love it | exactly what I hoped for | wonderful, every bit of it | could not be happier | a joy each time
 say.neutral: it is all right | does what it says | neither good nor bad | okay, I suppose | about what I expected
@@ -381,52 +576,89 @@ for.gift: I gave it to my sister | a birthday present for a friend | a surprise 
 for.comparison: the others I tried differ | compared it with last year's | I put it next to two rivals
 for.complaint: please sort this out | I want an answer | I have written to support | somebody should fix this
 """)
-REVIEWS = ["{say}. {for}.", "{for}. {say}!", "{say} - {for}.", "{for}: {say}.", "{say}; {for}. {say}."]
+REVIEWS = [
+    "{say}. {for}.",
+    "{for}. {say}!",
+    "{say} - {for}.",
+    "{for}: {say}.",
+    "{say}; {for}. {say}.",
+]
 
-def draw_reviews(taste: np.ndarray,  # for each interaction how much the user likes the item's traits
-                 rng) -> pd.DataFrame:  # rating, review, sentiment, intent
+
+# for each interaction how much the user likes the item's traits
+def draw_reviews(
+    taste: np.ndarray,
+    rng,  # rating, review, sentiment, intent
+) -> pd.DataFrame:
     "A rating for each interaction, words for two in three."
     rows = []
-    for stars in np.clip(np.round(2.9 + .8 * taste + rng.normal(0, .7, len(taste))), 1, 5).astype(int):
+    for stars in np.clip(np.round(2.9 + 0.8 * taste + rng.normal(0, 0.7, len(taste))), 1, 5).astype(
+        int
+    ):
         sentiment = SENTIMENTS[int(stars > 2) + int(stars > 3)]
-        intent = INTENTS[rng.choice(4, p=[.4, .3, .3, 0] if stars > 2 else [.2, .1, .2, .5])]
-        words = say(rng, REVIEWS, {"say": OPINIONS["say"][sentiment], "for": OPINIONS["for"][intent]})
-        rows.append((stars, words, sentiment, intent) if rng.random() < 2 / 3 else (stars, None, None, None))
+        intent = INTENTS[rng.choice(4, p=[0.4, 0.3, 0.3, 0] if stars > 2 else [0.2, 0.1, 0.2, 0.5])]
+        words = say(
+            rng, REVIEWS, {"say": OPINIONS["say"][sentiment], "for": OPINIONS["for"][intent]}
+        )
+        rows.append(
+            (stars, words, sentiment, intent) if rng.random() < 2 / 3 else (stars, None, None, None)
+        )
     return pd.DataFrame(rows, columns=["rating", "review", "sentiment", "intent"])
 
 # %% ../nbs/00_catalogue.ipynb #911ab656
-START, LATE, END = 1704067200, 1751328000, 1756684800  # 1 January 2024; late items come out on 1 July 2025; 1 September
+# 1 January 2024; late items come out on 1 July 2025; 1 September
+START, LATE, END = 1704067200, 1751328000, 1756684800
 
-def draw_interactions(world: dict, kind: str, seed: int) -> pd.DataFrame:  # user, item, timestamp, rating, review, ...
+
+# user, item, timestamp, rating, review, ...
+def draw_interactions(world: dict, kind: str, seed: int) -> pd.DataFrame:
     "The log of choices in the order of time."
     rng, rows = _rng(seed, kind, 4), []
     for u, chosen in enumerate(world["chosen"]):
         late = max(1, len(chosen) // 10)
         joined = rng.integers(START, (START + LATE) // 2)
-        when = np.sort(np.concatenate([rng.integers(joined, LATE, len(chosen) - late), rng.integers(LATE, END, late)]))
-        when = when + np.arange(len(chosen))   # no two at once
+        when = np.sort(
+            np.concatenate(
+                [rng.integers(joined, LATE, len(chosen) - late), rng.integers(LATE, END, late)]
+            )
+        )
+        when = when + np.arange(len(chosen))  # no two at once
         rows.append(pd.DataFrame({"user": u, "item": chosen, "timestamp": when}))
     log = pd.concat(rows).sort_values(["timestamp", "user"], kind="stable").reset_index(drop=True)
     return pd.concat([log, draw_reviews(world["taste"][log.user, log.item], rng)], axis=1)
+
 
 def draw_follows(crowd: np.ndarray, rng) -> pd.DataFrame:  # user, follows
     "Each user follows up to 12 others, nine in ten of them of the same crowd."
     rows = []
     for u, c in enumerate(crowd):
         near, far = np.setdiff1d(np.flatnonzero(crowd == c), u), np.flatnonzero(crowd != c)
-        n = int(rng.integers(3, 13)); other = rng.binomial(n, .1)
-        whom = [*rng.choice(near, min(n - other, len(near)), replace=False), *rng.choice(far, other, replace=False)]
+        n = int(rng.integers(3, 13))
+        other = rng.binomial(n, 0.1)
+        whom = [
+            *rng.choice(near, min(n - other, len(near)), replace=False),
+            *rng.choice(far, other, replace=False),
+        ]
         rows += [(u, v) for v in sorted(whom)]
     return pd.DataFrame(rows, columns=["user_id", "follows"])
 
 # %% ../nbs/00_catalogue.ipynb #b6af5863
 MEDIA = {"image": ("images", "png"), "audio": ("audio", "wav"), "video": ("video", "gif")}
-SHELVES = {"shop": ("kitchen, bath", "living room", "desk", "to wear"), "music": ("journey", "heart", "town", "beyond"),
-           "video": ("home", "outdoors", "leisure", "money"), "social": ("home", "outdoors", "leisure", "money")}
-_heads, _tails = "Ma Lo Ri Ven Sol Ta Bri Nor El Da Fen Ju".split(), "la ro ni dra mo ve li ston mi ka".split()
+SHELVES = {
+    "shop": ("kitchen, bath", "living room", "desk", "to wear"),
+    "music": ("journey", "heart", "town", "beyond"),
+    "video": ("home", "outdoors", "leisure", "money"),
+    "social": ("home", "outdoors", "leisure", "money"),
+}
+_heads, _tails = (
+    "Ma Lo Ri Ven Sol Ta Bri Nor El Da Fen Ju".split(),
+    "la ro ni dra mo ve li ston mi ka".split(),
+)
+
 
 def draw_items(kind: str, traits: dict, missing: dict, cold: np.ndarray, seed: int) -> pd.DataFrame:
-    "The rows of items.csv. Category and price are what a shop would list; an item without text has no title either."
+    """The rows of items.csv. Category and price are what a shop would list; an item without text
+    has no title either."""
     rows, words = [], WORLDS[kind]["text"]
     for i in range(len(cold)):
         rng = _rng(seed, kind, 5, i)
@@ -434,11 +666,14 @@ def draw_items(kind: str, traits: dict, missing: dict, cold: np.ndarray, seed: i
         phrases |= {"more": MORE[kind], "name": [f"{rng.choice(_heads)}{rng.choice(_tails)}"]}
         row = {"item_id": f"{kind}-{i:04d}", "title": say(rng, [TITLES[kind]], phrases)}
         row["text"] = say(rng, TEMPLATES[kind], phrases)
-        if missing["text"][i]: row["title"] = row["text"] = None
+        if missing["text"][i]:
+            row["title"] = row["text"] = None
         for m, (sub, ending) in MEDIA.items():
-            if m in missing: row[m] = None if missing[m][i] else f"{sub}/{i:04d}.{ending}"
+            if m in missing:
+                row[m] = None if missing[m][i] else f"{sub}/{i:04d}.{ending}"
         row["category"] = SHELVES[kind][traits["text", next(iter(words))][i] // 2]
-        if kind in ("shop", "music"): row["price"] = round(float(np.exp(rng.normal(2.8, .5))), 2)
+        if kind in ("shop", "music"):
+            row["price"] = round(float(np.exp(rng.normal(2.8, 0.5))), 2)
         day = LATE if cold[i] else START - int(rng.integers(1, 400 * 86400))
         rows.append(row | {"released": str(np.datetime64(day, "s").astype("datetime64[D]"))})
     return pd.DataFrame(rows)
@@ -448,23 +683,36 @@ def draw_world(kind: str, items: int, users: int, seed: int) -> dict:
     "Everything but the media: traits, gaps, late items, tastes, choices."
     traits, rng = draw_traits(kind, items, seed), _rng(seed, kind, 3)
     taste, crowd = draw_people(traits, users, rng)
-    cold = np.isin(np.arange(items), rng.choice(items, round(.1 * items), replace=False))
+    cold = np.isin(np.arange(items), rng.choice(items, round(0.1 * items), replace=False))
     fame = draw_fame(cold, rng)
     utility = SHARPNESS * taste + fame
-    return dict(traits=traits, missing=draw_missing(kind, items, seed), cold=cold, fame=fame, taste=taste, crowd=crowd,
-                utility=utility, chosen=choose(utility, cold, rng))
+    return dict(
+        traits=traits,
+        missing=draw_missing(kind, items, seed),
+        cold=cold,
+        fame=fame,
+        taste=taste,
+        crowd=crowd,
+        utility=utility,
+        chosen=choose(utility, cold, rng),
+    )
+
 
 def write_media(folder: Path, kind: str, world: dict, items: pd.DataFrame, seed: int) -> None:
     "Draw each picture, play each sound, film each video."
     for part, m in enumerate(MEDIA):
-        if m not in items: continue
+        if m not in items:
+            continue
         (folder / MEDIA[m][0]).mkdir()
         for i, name in enumerate(items[m]):
-            if world["missing"][m][i]: continue
+            if world["missing"][m][i]:
+                continue
             t = {n: v[world["traits"][m, n][i]] for n, v in WORLDS[kind][m].items()}
             key = [seed, KINDS.index(kind), 6 + part, i]
-            if m == "audio": need("soundfile").write(folder / name, sound(t, key), RATE, subtype="PCM_16")
-            elif m == "image": picture(t, key).save(folder / name)
+            if m == "audio":
+                need("soundfile").write(folder / name, sound(t, key), RATE, subtype="PCM_16")
+            elif m == "image":
+                picture(t, key).save(folder / name)
             else:
                 first, *others = [picture(t, key, phase=p / 6).quantize(32) for p in range(6)]
                 first.save(folder / name, save_all=True, append_images=others, duration=160, loop=0)
@@ -474,95 +722,147 @@ def write_demo(folder: Path, kind: str, items: int, users: int, seed: int) -> No
     "Write the whole world into an empty folder."
     world = draw_world(kind, items, users, seed)
     table = draw_items(kind, world["traits"], world["missing"], world["cold"], seed)
-    item_id, user_id = table.item_id.to_numpy(str), np.array([f"user-{u:04d}" for u in range(users)])
+    item_id, user_id = (
+        table.item_id.to_numpy(str),
+        np.array([f"user-{u:04d}" for u in range(users)]),
+    )
     log, rng = draw_interactions(world, kind, seed), _rng(seed, kind, 9)
-    log.insert(0, "user_id", user_id[log.pop("user")]); log.insert(1, "item_id", item_id[log.pop("item")])
-    people = pd.DataFrame({"user_id": user_id, "region": rng.choice(["north", "east", "south", "west"], users),
-                           "age": rng.integers(16, 80, users)})
+    log.insert(0, "user_id", user_id[log.pop("user")])
+    log.insert(1, "item_id", item_id[log.pop("item")])
+    people = pd.DataFrame(
+        {
+            "user_id": user_id,
+            "region": rng.choice(["north", "east", "south", "west"], users),
+            "age": rng.integers(16, 80, users),
+        }
+    )
     frames = {"items": table, "interactions": log, "users": people}
-    if kind == "social": frames["follows"] = draw_follows(world["crowd"], rng).map(lambda u: user_id[u])
-    for name, x in frames.items(): x.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
+    if kind == "social":
+        frames["follows"] = draw_follows(world["crowd"], rng).map(lambda u: user_id[u])
+    for name, x in frames.items():
+        x.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
     write_media(folder, kind, world, table, seed)
-    tables = {f"{m}.{t}": np.array(list(WORLDS[kind][m][t]))[v] for (m, t), v in world["traits"].items()}
-    np.savez(folder / "truth.npz", item_id=item_id, user_id=user_id, utility=world["utility"].astype(np.float32),
-             **{n: world[n] for n in ("cold", "fame", "crowd")}, **tables)
+    tables = {
+        f"{m}.{t}": np.array(list(WORLDS[kind][m][t]))[v] for (m, t), v in world["traits"].items()
+    }
+    np.savez(
+        folder / "truth.npz",
+        item_id=item_id,
+        user_id=user_id,
+        utility=world["utility"].astype(np.float32),
+        **{n: world[n] for n in ("cold", "fame", "crowd")},
+        **tables,
+    )
 
 # %% ../nbs/00_catalogue.ipynb #a84ad2c3
-VERSION = 6   # raise it when the same parameters give another world
+VERSION = 6  # raise it when the same parameters give another world
+
 
 def _made(folder: Path) -> dict:
     "The parameters of the demo that a folder holds; empty when there is none."
-    try: return dict(json.loads((folder / "demo.json").read_text()))
-    except (OSError, ValueError, TypeError): return {}
+    try:
+        return dict(json.loads((folder / "demo.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return {}
+
 
 def _check(folder: Path, wanted: dict) -> None:
     "Refuse bad parameters and folders in use."
     kind, least = wanted["kind"], {"items": 40, "users": 20, "seed": 0}
-    if kind not in KINDS: raise ValueError(f"kind={kind!r} is not known; there are {', '.join(KINDS)}")
+    if kind not in KINDS:
+        raise ValueError(f"kind={kind!r} is not known; there are {', '.join(KINDS)}")
     for n, low in least.items():
         if isinstance(wanted[n], bool) or not isinstance(wanted[n], int) or wanted[n] < low:
             raise ValueError(f"{n}={wanted[n]!r} must be a whole number, {low} or more")
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())): return
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
     found = _made(folder)
-    if not found: raise ValueError(f"{folder} holds something else; give a folder that is new or empty")
+    if not found:
+        raise ValueError(f"{folder} holds something else; give a folder that is new or empty")
     if found | {"version": VERSION} != wanted:
         there = ", ".join(f"{k}={v}" for k, v in found.items())
         raise ValueError(f"{folder} holds another demo ({there}); give another folder")
-    written = (folder / "demo.json").stat().st_mtime   # it is written last
-    changed = [f.name for f in sorted(folder.rglob("*")) if f.is_file() and f.stat().st_mtime > written + 1]
+    written = (folder / "demo.json").stat().st_mtime  # it is written last
+    changed = [
+        f.name for f in sorted(folder.rglob("*")) if f.is_file() and f.stat().st_mtime > written + 1
+    ]
     if changed:
-        raise ValueError(f"{folder} holds an older version of this demo, {changed[0]} was changed; move it away")
+        raise ValueError(
+            f"{folder} holds an older version of this demo, {changed[0]} was changed; move it away"
+        )
 
 # %% ../nbs/00_catalogue.ipynb #6f413c55
-def make_demo(folder: str | Path,   # where to: new, empty, or the same demo already
-              kind: str = "shop",   # shop, video, social, music
-              items: int = 400,     # 40 or more
-              users: int = 1000,    # 20 or more
-              seed: int = 0,        # another seed, another world
-              ) -> Path:            # the folder
-    "Write a demo world as a user's own folder would be. ValueError: bad parameter, or a folder in use."
+def make_demo(
+    folder: str | Path,  # where to: new, empty, or the same demo already
+    kind: str = "shop",  # shop, video, social, music
+    items: int = 400,  # 40 or more
+    users: int = 1000,  # 20 or more
+    seed: int = 0,  # another seed, another world
+) -> Path:  # the folder
+    """Write a demo world as a user's own folder would be. ValueError: bad parameter, or a folder in
+    use."""
     folder = Path(folder)
     wanted = {"kind": kind, "items": items, "users": users, "seed": seed, "version": VERSION}
-    if _made(folder) == wanted: return folder
+    if _made(folder) == wanted:
+        return folder
     _check(folder, wanted)
     folder.parent.mkdir(parents=True, exist_ok=True)
     temp = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        (temp / "new").mkdir(); write_demo(temp / "new", kind, items, users, seed)
+        (temp / "new").mkdir()
+        write_demo(temp / "new", kind, items, users, seed)
         (temp / "new" / "demo.json").write_text(json.dumps(wanted))
-        if folder.exists(): folder.rename(temp / "old")
+        if folder.exists():
+            folder.rename(temp / "old")
         (temp / "new").rename(folder)
     except OSError:
-        if (temp / "old").exists() and not folder.exists(): (temp / "old").rename(folder)
-        if _made(folder) != wanted: raise   # else another process finished the same demo first
-    finally: shutil.rmtree(temp, ignore_errors=True)
+        if (temp / "old").exists() and not folder.exists():
+            (temp / "old").rename(folder)
+        if _made(folder) != wanted:
+            raise  # else another process finished the same demo first
+    finally:
+        shutil.rmtree(temp, ignore_errors=True)
     return folder
 
 # %% ../nbs/00_catalogue.ipynb #d7bca33f
-def rank_metrics(scores: np.ndarray, seen: np.ndarray, wanted: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+def rank_metrics(
+    scores: np.ndarray, seen: np.ndarray, wanted: np.ndarray, k: int
+) -> tuple[np.ndarray, np.ndarray]:
     "Recall@k and NDCG@k of each user, items seen before left out."
     top = np.argsort(-np.where(seen, -np.inf, scores), axis=1, kind="stable")[:, :k]
     hits, n = np.take_along_axis(wanted, top, 1).astype(float), wanted.sum(1)
     discount = 1 / np.log2(np.arange(2, top.shape[1] + 2))
     return hits.sum(1) / n, hits @ discount / np.cumsum(discount)[np.minimum(n, top.shape[1]) - 1]
 
+
 def mean_interval(x: np.ndarray, draws: int = 1000) -> tuple[float, float]:
     "95 % bootstrap interval of a mean over users."
     means = x[np.random.default_rng(0).integers(0, len(x), (draws, len(x)))].mean(1)
-    return tuple(float(v) for v in np.quantile(means, [.025, .975]))
+    return tuple(float(v) for v in np.quantile(means, [0.025, 0.975]))
 
-def demo_ceiling(folder: str | Path,  # where make_demo wrote
-                 dataset,             # that world as a Dataset: items.item_id, users.user_id, train, valid, test
-                 k: int = 20) -> dict:  # recall@k, ndcg@k, their intervals, the number of test users
-    "What the true utility scores on test, items of train and valid left out. ValueError: dataset of another folder."
+
+def demo_ceiling(
+    folder: str | Path,  # where make_demo wrote
+    # that world as a Dataset: items.item_id, users.user_id, train, valid, test
+    dataset,
+    k: int = 20,  # recall@k, ndcg@k, their intervals, the number of test users
+) -> dict:
+    """What the true utility scores on test, items of train and valid left out. ValueError: dataset
+    of another folder."""
     truth = np.load(Path(folder) / "truth.npz", allow_pickle=False)
     rows = pd.Index(truth["user_id"]).get_indexer(dataset.users["user_id"].astype(str))
     cols = pd.Index(truth["item_id"]).get_indexer(dataset.items["item_id"].astype(str))
     if min(rows.min(), cols.min()) < 0:
-        raise ValueError(f"{Path(folder).name}/truth.npz does not know all users and items; give their own folder")
+        raise ValueError(
+            f"{Path(folder).name}/truth.npz does not know all users and items; give "
+            f"their own folder"
+        )
     seen, wanted = (dataset.train + dataset.valid).toarray() > 0, dataset.test.toarray() > 0
     u = wanted.any(1)
-    out, found = {"users": int(u.sum())}, rank_metrics(truth["utility"][rows][:, cols][u], seen[u], wanted[u], k)
+    out, found = (
+        {"users": int(u.sum())},
+        rank_metrics(truth["utility"][rows][:, cols][u], seen[u], wanted[u], k),
+    )
     for name, x in zip(("recall", "ndcg"), found):
         out |= {f"{name}@{k}": float(x.mean()), f"{name}@{k}_interval": mean_interval(x)}
     return out

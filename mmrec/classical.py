@@ -16,7 +16,16 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from torch import Tensor
 
 from .data import Dataset, Features, MMRecError
-from .preprocess import MediaError, guess_language, mfcc, read_audio, read_image, report_missing, tokenize, train_items
+from mmrec.preprocess import (
+    MediaError,
+    guess_language,
+    mfcc,
+    read_audio,
+    read_image,
+    report_missing,
+    tokenize,
+    train_items,
+)
 
 # %% ../nbs/01a_classical.ipynb #277040b8
 def each_item(
@@ -27,25 +36,57 @@ def each_item(
     source: dict | None = None,  # noted in the result
 ) -> Features:
     "Apply `f` to every item that has the modality; a broken one is reported and counts as missing."
-    if modality not in dataset.items: raise MMRecError(f"items have no column {modality!r}; there is: {', '.join(dataset.modalities) or 'none'}")
+    if modality not in dataset.items:
+        raise MMRecError(
+            f"items have no column {modality!r}; there is: "
+            f"{', '.join(dataset.modalities) or 'none'}"
+        )
+
     def one(row):
-        try: return f(dataset.items[modality].iloc[row] if modality == "text" else dataset.path(row, modality))
-        except (MMRecError, MemoryError, RuntimeError) as e: return e  # one broken item
+        try:
+            return f(
+                dataset.items[modality].iloc[row]
+                if modality == "text"
+                else dataset.path(row, modality)
+            )
+        except (MMRecError, MemoryError, RuntimeError) as e:
+            return e  # one broken item
+
     rows = np.flatnonzero(dataset.has(modality))
-    with ThreadPoolExecutor() as pool: out = dict(zip(rows.tolist(), pool.map(one, rows.tolist())))  # decoders free the GIL
-    report_missing(dataset, modality, {r: " ".join(str(v).split())[:200] or type(v).__name__ for r, v in out.items() if isinstance(v, Exception)}, strict)
+    # decoders free the GIL
+    with ThreadPoolExecutor() as pool:
+        out = dict(zip(rows.tolist(), pool.map(one, rows.tolist())))
+    report_missing(
+        dataset,
+        modality,
+        {
+            r: " ".join(str(v).split())[:200] or type(v).__name__
+            for r, v in out.items()
+            if isinstance(v, Exception)
+        },
+        strict,
+    )
     good = {r: v for r, v in out.items() if not isinstance(v, Exception)}
-    if not good: raise MediaError(f"no item of {dataset.name} has a readable {modality}")
+    if not good:
+        raise MediaError(f"no item of {dataset.name} has a readable {modality}")
     values = np.zeros((dataset.n_items, len(next(iter(good.values())))), np.float32)
-    for r, v in good.items(): values[r] = v
-    present = np.zeros(dataset.n_items, bool); present[list(good)] = True
-    return Features(values, present, {"revision": "1", "preprocessing": "", "content": dataset.hash} | (source or {}))
+    for r, v in good.items():
+        values[r] = v
+    present = np.zeros(dataset.n_items, bool)
+    present[list(good)] = True
+    return Features(
+        values,
+        present,
+        {"revision": "1", "preprocessing": "", "content": dataset.hash} | (source or {}),
+    )
 
 # %% ../nbs/01a_classical.ipynb #7b4f1157
 def _texts(dataset: Dataset) -> tuple[np.ndarray, list[str]]:
-    if "text" not in dataset.items: raise MMRecError(f"items of {dataset.name} have no text column")
+    if "text" not in dataset.items:
+        raise MMRecError(f"items of {dataset.name} have no text column")
     present = dataset.has("text").copy()
     return present, [t if p else "" for t, p in zip(dataset.items["text"], present)]
+
 
 def tfidf_features(
     dataset: Dataset,  # items with text
@@ -57,14 +98,33 @@ def tfidf_features(
     present, texts = _texts(dataset)
     language = language or guess_language([t for t in texts if t])
     fit = [i for i in train_items(dataset) if present[i]]
-    tfidf = TfidfVectorizer(tokenizer=lambda t: tokenize(t, language), token_pattern=None, lowercase=False, sublinear_tf=True)
-    tfidf.fit([texts[i] for i in fit]); x = tfidf.transform(texts)
+    tfidf = TfidfVectorizer(
+        tokenizer=lambda t: tokenize(t, language),
+        token_pattern=None,
+        lowercase=False,
+        sublinear_tf=True,
+    )
+    tfidf.fit([texts[i] for i in fit])
+    x = tfidf.transform(texts)
     if dim is not None and min(dim, len(fit) - 1) < x.shape[1]:
-        x = TruncatedSVD(min(dim, len(fit) - 1, x.shape[1] - 1), random_state=seed).fit(x[fit]).transform(x)
+        x = (
+            TruncatedSVD(min(dim, len(fit) - 1, x.shape[1] - 1), random_state=seed)
+            .fit(x[fit])
+            .transform(x)
+        )
     x = np.asarray(x.toarray() if sp.issparse(x) else x, np.float32)
     present &= np.abs(x).sum(1) > 0  # no known word: nothing is known about it
     x[~present] = 0
-    return Features(x, present, {"encoder": "tfidf", "revision": "1", "preprocessing": f"{language} svd {dim}", "content": dataset.hash})
+    return Features(
+        x,
+        present,
+        {
+            "encoder": "tfidf",
+            "revision": "1",
+            "preprocessing": f"{language} svd {dim}",
+            "content": dataset.hash,
+        },
+    )
 
 # %% ../nbs/01a_classical.ipynb #e32fa62a
 def word_vectors(
@@ -75,23 +135,40 @@ def word_vectors(
     seed: int = 0,  # of the SVD
 ) -> tuple[dict[str, int], Float[np.ndarray, "words dim"]]:
     "Vocabulary and vectors by factorising positive PMI (Levy and Goldberg, 2014)."
-    words, n = np.unique([w for t in texts for w in t], return_counts=True) if any(texts) else (np.array([]), np.array([]))
+    words, n = (
+        np.unique([w for t in texts for w in t], return_counts=True)
+        if any(texts)
+        else (np.array([]), np.array([]))
+    )
     vocab = {w: i for i, w in enumerate(words[n >= min_count].tolist())}
-    if len(vocab) < 3: raise MMRecError(f"only {len(vocab)} words occur {min_count} times or more: too few for word vectors")
+    if len(vocab) < 3:
+        raise MMRecError(
+            f"only {len(vocab)} words occur {min_count} times or more: too few for word vectors"
+        )
     ids = [np.array([vocab[w] for w in t if w in vocab], int) for t in texts]
     pairs = [(t[:-d], t[d:]) for t in ids for d in range(1, window + 1) if len(t) > d]
     a, b = (np.concatenate(p) for p in zip(*pairs))
-    m = sp.coo_matrix((np.ones(len(a)), (a, b)), (len(vocab),) * 2).tocsr(); m = (m + m.T).tocoo()
+    m = sp.coo_matrix((np.ones(len(a)), (a, b)), (len(vocab),) * 2).tocsr()
+    m = (m + m.T).tocoo()
     total, margin = m.sum(), np.asarray(m.sum(1)).ravel()
-    pmi = np.log(m.data * total / (margin[m.row] * margin[m.col] ** 0.75 * (margin.sum() / (margin ** 0.75).sum())))
+    pmi = np.log(
+        m.data
+        * total
+        / (margin[m.row] * margin[m.col] ** 0.75 * (margin.sum() / (margin**0.75).sum()))
+    )
     keep = pmi > 0
     ppmi = sp.csr_matrix((pmi[keep], (m.row[keep], m.col[keep])), m.shape)
     svd = TruncatedSVD(min(dim, len(vocab) - 1), random_state=seed)
-    return vocab, (svd.fit_transform(ppmi) / np.sqrt(np.maximum(svd.singular_values_, 1e-9))).astype(np.float32)
+    return vocab, (
+        svd.fit_transform(ppmi) / np.sqrt(np.maximum(svd.singular_values_, 1e-9))
+    ).astype(np.float32)
 
 # %% ../nbs/01a_classical.ipynb #1d344499
-def word_vector_features(dataset: Dataset, dim: int = 64, language: str | None = None, seed: int = 0) -> Features:
-    "Mean vector of an item's words, rare words weighing more (Arora et al., 2017); fitted on training items."
+def word_vector_features(
+    dataset: Dataset, dim: int = 64, language: str | None = None, seed: int = 0
+) -> Features:
+    """Mean vector of an item's words, rare words weighing more (Arora et al., 2017); fitted on
+    training items."""
     present, texts = _texts(dataset)
     language = language or guess_language([t for t in texts if t])
     tokens = [tokenize(t, language) for t in texts]
@@ -99,67 +176,122 @@ def word_vector_features(dataset: Dataset, dim: int = 64, language: str | None =
     vocab, vectors = word_vectors(fit, dim, seed=seed)
     count = pd.Series([w for t in fit for w in t]).value_counts(normalize=True)
     weight = np.array([1e-3 / (1e-3 + count[w]) for w in vocab])
-    x, ids = np.zeros((dataset.n_items, vectors.shape[1]), np.float32), [[vocab[w] for w in t if w in vocab] for t in tokens]
+    x, ids = (
+        np.zeros((dataset.n_items, vectors.shape[1]), np.float32),
+        [[vocab[w] for w in t if w in vocab] for t in tokens],
+    )
     for i, t in enumerate(ids):
-        if t: x[i] = weight[t] @ vectors[t] / len(t)
+        if t:
+            x[i] = weight[t] @ vectors[t] / len(t)
     present &= np.array([bool(t) for t in ids])
-    return Features(x, present, {"encoder": "word vectors", "revision": "1", "preprocessing": f"{language} {dim}", "content": dataset.hash})
+    return Features(
+        x,
+        present,
+        {
+            "encoder": "word vectors",
+            "revision": "1",
+            "preprocessing": f"{language} {dim}",
+            "content": dataset.hash,
+        },
+    )
 
 # %% ../nbs/01a_classical.ipynb #8f95bae3
 def color_vector(im: Image.Image) -> Float[np.ndarray, "118"]:
-    "Square roots of shares: 12 x 3 x 3 bins of hue, saturation and brightness, and 10 local binary patterns."
+    """Square roots of shares: 12 x 3 x 3 bins of hue, saturation and brightness, and 10 local
+    binary patterns."""
     h, s, v = np.asarray(im.resize((64, 64)).convert("HSV"), np.int32).reshape(-1, 3).T
-    colour = np.bincount((h * 12 // 256) * 9 + (s * 3 // 256) * 3 + v * 3 // 256, minlength=108) / h.size
+    colour = (
+        np.bincount((h * 12 // 256) * 9 + (s * 3 // 256) * 3 + v * 3 // 256, minlength=108) / h.size
+    )
     g = np.asarray(im.resize((64, 64)).convert("L"), np.int32)
-    ring = [(0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0)]  # once around the pixel in the middle
-    bits = np.stack([g[y:y+62, x:x+62] > g[1:-1, 1:-1] + 2 for y, x in ring])  # + 2: noise is no pattern
+    # once around the pixel in the middle
+    ring = [(0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0)]
+    # + 2: noise is no pattern
+    bits = np.stack([g[y : y + 62, x : x + 62] > g[1:-1, 1:-1] + 2 for y, x in ring])
     turns = (bits != np.roll(bits, 1, 0)).sum(0)
-    pattern = np.where(turns <= 2, bits.sum(0), 9)  # Ojala et al., 2002: patterns with two turns by their count, the rest as one
-    return np.sqrt(np.concatenate([colour, np.bincount(pattern.ravel(), minlength=10) / pattern.size])).astype(np.float32)
+    # Ojala et al., 2002: patterns with two turns by their count, the rest as one
+    pattern = np.where(turns <= 2, bits.sum(0), 9)
+    return np.sqrt(
+        np.concatenate([colour, np.bincount(pattern.ravel(), minlength=10) / pattern.size])
+    ).astype(np.float32)
+
 
 def color_features(dataset: Dataset, strict: bool = False) -> Features:
     "Colour histogram and texture of each item's picture."
-    return each_item(dataset, "image", lambda p: color_vector(read_image(p, draft=64)), strict,
-                     {"encoder": "colour", "preprocessing": "64 px hsv lbp"})
+    return each_item(
+        dataset,
+        "image",
+        lambda p: color_vector(read_image(p, draft=64)),
+        strict,
+        {"encoder": "colour", "preprocessing": "64 px hsv lbp"},
+    )
 
 # %% ../nbs/01a_classical.ipynb #714ed90c
 def scale_features(features: Features, items: np.ndarray) -> Features:
     "Mean 0 and spread 1 over the given (training) items that are present."
     fit = features.values[items[features.present[items]]]
-    if len(fit) == 0: raise MMRecError("none of the training items has this modality: nothing to fit a scale on")
-    x = ((features.values - fit.mean(0)) / np.maximum(fit.std(0), 1e-6)).clip(-10, 10).astype(np.float32)
+    if len(fit) == 0:
+        raise MMRecError("none of the training items has this modality: nothing to fit a scale on")
+    x = (
+        ((features.values - fit.mean(0)) / np.maximum(fit.std(0), 1e-6))
+        .clip(-10, 10)
+        .astype(np.float32)
+    )
     x[~features.present] = 0
     return Features(x, features.present, features.source)
 
+
 def mfcc_vector(wave: Float[Tensor, "samples"]) -> Float[np.ndarray, "80"]:
     "Mean and spread of 20 MFCC and of their changes."
-    c = mfcc(wave); d = c.diff(dim=0)
+    c = mfcc(wave)
+    d = c.diff(dim=0)
     return torch.cat([c.mean(0), c.std(0), d.mean(0), d.std(0)]).nan_to_num().numpy()
+
 
 def mfcc_features(dataset: Dataset, max_seconds: float = 30, strict: bool = False) -> Features:
     "MFCC summary of each item's sound, scaled on training items."
-    x = each_item(dataset, "audio", lambda p: mfcc_vector(read_audio(p, max_seconds=max_seconds)), strict,
-                  {"encoder": "mfcc", "preprocessing": f"16 kHz {max_seconds} s"})
+    x = each_item(
+        dataset,
+        "audio",
+        lambda p: mfcc_vector(read_audio(p, max_seconds=max_seconds)),
+        strict,
+        {"encoder": "mfcc", "preprocessing": f"16 kHz {max_seconds} s"},
+    )
     return scale_features(x, train_items(dataset))
 
 # %% ../nbs/01a_classical.ipynb #17a1278d
 def vector_features(dataset: Dataset, columns: list[str]) -> Features:
     "Number columns of the items as a modality of its own, scaled on training items."
     absent = [c for c in columns if c not in dataset.items]
-    if absent: raise MMRecError(f"items have no column {absent[0]!r}; columns: {', '.join(map(str, dataset.items))}")
+    if absent:
+        raise MMRecError(
+            f"items have no column {absent[0]!r}; columns: {', '.join(map(str, dataset.items))}"
+        )
     x = dataset.items[columns].apply(pd.to_numeric, errors="coerce").to_numpy(np.float32)
     text = [c for c, n in zip(columns, np.isfinite(x).sum(0)) if n == 0]
-    if text: raise MMRecError(f"column {text[0]!r} holds no number; name number columns only")
+    if text:
+        raise MMRecError(f"column {text[0]!r} holds no number; name number columns only")
     known = np.isfinite(x)
     x = np.where(known, x, 0).astype(np.float32)
-    rows = train_items(dataset); n = np.maximum(known[rows].sum(0), 1)
+    rows = train_items(dataset)
+    n = np.maximum(known[rows].sum(0), 1)
     mean = (x * known)[rows].sum(0) / n
     std = np.sqrt((((x - mean) * known)[rows] ** 2).sum(0) / n)
     x = np.where(known, (x - mean) / np.maximum(std, 1e-6), 0).clip(-10, 10)
     holes = ~known.all(0) & known.any(0)
     x = np.concatenate([x, ~known[:, holes]], 1).astype(np.float32)
-    present = known.any(1); x[~present] = 0
-    return Features(x, present, {"encoder": "columns", "revision": "1", "preprocessing": " ".join(columns), "content": dataset.hash})
+    present = known.any(1)
+    x[~present] = 0
+    return Features(
+        x,
+        present,
+        {
+            "encoder": "columns",
+            "revision": "1",
+            "preprocessing": " ".join(columns),
+            "content": dataset.hash,
+        },
+    )
 
 # %% ../nbs/01a_classical.ipynb #16c242f0
 def neighbour_lift(
@@ -169,20 +301,33 @@ def neighbour_lift(
     queries: np.ndarray | None = None,  # items whose neighbourhood is asked for; None: all
     seed: int = 0,  # of the bootstrap over items
 ) -> tuple[float, float, float]:
-    "Training users shared with the k nearest items, relative to chance: mean and 95 % interval; no taste is learned."
+    """Training users shared with the k nearest items, relative to chance: mean and 95 % interval;
+    no taste is learned."""
     rows = np.intersect1d(train_items(dataset), np.flatnonzero(features.present))
-    if len(rows) <= k: raise MMRecError(f"{len(rows)} training items have this modality: too few for {k} neighbours")
-    x = features.values[rows] / np.maximum(np.linalg.norm(features.values[rows], axis=1, keepdims=True), 1e-9)
+    if len(rows) <= k:
+        raise MMRecError(
+            f"{len(rows)} training items have this modality: too few for {k} neighbours"
+        )
+    x = features.values[rows] / np.maximum(
+        np.linalg.norm(features.values[rows], axis=1, keepdims=True), 1e-9
+    )
     train = dataset.train[:, rows]
-    total = np.asarray((train.T @ np.asarray(train.sum(1))).ravel()).ravel() - np.asarray(train.sum(0)).ravel()  # shared with all others
+    # shared with all others
+    total = (
+        np.asarray((train.T @ np.asarray(train.sum(1))).ravel()).ravel()
+        - np.asarray(train.sum(0)).ravel()
+    )
     near = np.empty(len(rows))
     for a in range(0, len(rows), 1000):  # a thousand items at a time keeps memory flat
-        s = x[a:a+1000] @ x.T; s[np.arange(len(s)), np.arange(a, a + len(s))] = -np.inf
+        s = x[a : a + 1000] @ x.T
+        s[np.arange(len(s)), np.arange(a, a + len(s))] = -np.inf
         top = np.argpartition(-s, k - 1, 1)[:, :k]
-        together = (train[:, a:a+1000].T @ train).toarray()
-        near[a:a+1000] = np.take_along_axis(together, top, 1).mean(1)
+        together = (train[:, a : a + 1000].T @ train).toarray()
+        near[a : a + 1000] = np.take_along_axis(together, top, 1).mean(1)
     ratio = near / np.maximum(total / (len(rows) - 1), 1e-9)
-    if queries is not None: ratio = ratio[np.isin(rows, queries)]
-    if not len(ratio): raise MMRecError("none of the queries is a training item with this modality")
+    if queries is not None:
+        ratio = ratio[np.isin(rows, queries)]
+    if not len(ratio):
+        raise MMRecError("none of the queries is a training item with this modality")
     draws = ratio[np.random.default_rng(seed).integers(len(ratio), size=(500, len(ratio)))].mean(1)
     return ratio.mean(), *np.quantile(draws, [0.025, 0.975])

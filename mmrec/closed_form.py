@@ -17,155 +17,268 @@ from .recommend import Recommender, content_vectors
 # %% ../nbs/07a_closed_form.ipynb #8f0800ea
 def power(degree: Float[np.ndarray, "n"], exponent: float) -> Float[np.ndarray, "n"]:
     "degree ** exponent; 0 where the degree is 0."
-    return np.where(degree > 0, np.maximum(degree, 1e-9)**exponent, 0).astype(np.float32)
+    return np.where(degree > 0, np.maximum(degree, 1e-9) ** exponent, 0).astype(np.float32)
+
 
 class Hop:
-    "From weighted items to the people who chose them and on to their items; sparse products only, no items x items matrix."
-    def __init__(self, x: sp.csr_matrix, item: float, user: float):  # exponents that discount popular items and busy people
+    """From weighted items to the people who chose them and on to their items; sparse products only,
+    no items x items matrix."""
+
+    # exponents that discount popular items and busy people
+    def __init__(self, x: sp.csr_matrix, item: float, user: float):
         self.x, self.xt = x, x.T.tocsr()
-        self.item, self.user = (power(np.asarray(x.sum(axis)).ravel(), -e)[:, None] for axis, e in ((0, item), (1, user)))
+        self.item, self.user = (
+            power(np.asarray(x.sum(axis)).ravel(), -e)[:, None]
+            for axis, e in ((0, item), (1, user))
+        )
 
     def __call__(self, z: Float[np.ndarray, "items users"]) -> Float[np.ndarray, "items users"]:
-        return self.xt @ ((self.x @ (z*self.item))*self.user)
+        return self.xt @ ((self.x @ (z * self.item)) * self.user)
+
 
 class ItemGraph(Recommender):
-    "One or two hops over the user-item graph with free degree exponents (cf. P3alpha, RP3beta: Cooper 2014, Paudel 2017)."
-    def __init__(self, hops=2, item=.5, user=1.2, target=.1, mix=.8):
-        self.hops, self.item, self.user = hops, item, user  # 1 or 2; exponents of the items and people on the way
-        self.target, self.mix = target, mix  # exponent of the recommended item; share of the second hop
+    """One or two hops over the user-item graph with free degree exponents (cf. P3alpha, RP3beta:
+    Cooper 2014, Paudel 2017)."""
+
+    def __init__(self, hops=2, item=0.5, user=1.2, target=0.1, mix=0.8):
+        # 1 or 2; exponents of the items and people on the way
+        self.hops, self.item, self.user = hops, item, user
+        # exponent of the recommended item; share of the second hop
+        self.target, self.mix = target, mix
 
     def _fit(self, dataset):
-        if self.hops not in (1, 2): raise MMRecError(f"ItemGraph: hops={self.hops}; it takes 1 or 2")
+        if self.hops not in (1, 2):
+            raise MMRecError(f"ItemGraph: hops={self.hops}; it takes 1 or 2")
         self._hop = Hop(dataset.train, self.item, self.user)
         self.discount_ = power(np.asarray(dataset.train.sum(0)).ravel(), -self.target)
 
     def _from_history(self, x):
-        if not hasattr(self, "_hop"): self._hop = Hop(self.train_, self.item, self.user)  # rebuilt, not saved
+        # rebuilt, not saved
+        if not hasattr(self, "_hop"):
+            self._hop = Hop(self.train_, self.item, self.user)
         one = self._hop(x.T.toarray(order="C"))
-        scale = lambda z: z/np.maximum(z.max(0), 1e-12)  # per user, so that the two hops are comparable
+        # per user, so that the two hops are comparable
+        scale = lambda z: z / np.maximum(z.max(0), 1e-12)
         z = scale(one)
-        if self.hops == 2: z = (1 - self.mix)*z + self.mix*scale(self._hop(one))
-        return torch.from_numpy(np.ascontiguousarray((z*self.discount_[:, None]).T))
+        if self.hops == 2:
+            z = (1 - self.mix) * z + self.mix * scale(self._hop(one))
+        return torch.from_numpy(np.ascontiguousarray((z * self.discount_[:, None]).T))
 
 # %% ../nbs/07a_closed_form.ipynb #54981d32
 class EASE(Recommender):
-    "Linear item-to-item regression with zero diagonal (Steck 2019); content=alpha adds features as rows (Jeunen et al. 2020)."
-    def __init__(self, l2=100., user=0., content=0., weights=None, max_items=20_000):
+    """Linear item-to-item regression with zero diagonal (Steck 2019); content=alpha adds features
+    as rows (Jeunen et al. 2020)."""
+
+    def __init__(self, l2=100.0, user=0.0, content=0.0, weights=None, max_items=20_000):
         self.l2, self.user = l2, user  # ridge; exponent that discounts busy people
-        self.content, self.weights, self.max_items = content, weights, max_items  # weight of features; per modality
+        # weight of features; per modality
+        self.content, self.weights, self.max_items = content, weights, max_items
 
     def _fit(self, dataset):
         n = dataset.n_items
         if n > self.max_items:
-            raise MMRecError(f"EASE: {n:,} items need {n*n*8/2**30:.0f} GB; take ItemGraph or LogWalk, or raise max_items={self.max_items:,}")
-        x = sp.diags_array(power(np.asarray(dataset.train.sum(1)).ravel(), -self.user/2)) @ dataset.train
+            raise MMRecError(
+                f"EASE: {n:,} items need {n * n * 8 / 2**30:.0f} GB; take ItemGraph "
+                f"or LogWalk, or raise max_items={self.max_items:,}"
+            )
+        x = (
+            sp.diags_array(power(np.asarray(dataset.train.sum(1)).ravel(), -self.user / 2))
+            @ dataset.train
+        )
         gram = torch.from_numpy((x.T @ x).toarray(order="C").astype(np.float32))
         if self.content:
             v = torch.from_numpy(content_vectors(dataset, self.weights))
-            gram += self.content*(v @ v.T)
+            gram += self.content * (v @ v.T)
         gram.diagonal().add_(self.l2)
         p = torch.cholesky_inverse(torch.linalg.cholesky(gram))
-        self.weights_ = -p/p.diagonal()
+        self.weights_ = -p / p.diagonal()
         self.weights_.fill_diagonal_(0)
 
-    def _from_history(self, x): return torch.from_numpy(np.asarray(x @ self.weights_.numpy()))
+    def _from_history(self, x):
+        return torch.from_numpy(np.asarray(x @ self.weights_.numpy()))
 
 # %% ../nbs/07a_closed_form.ipynb #84e836e8
-def top_singular(a, rank: int, seed: int = 0, rounds: int = 3) -> tuple[Float[np.ndarray, "items rank"], Float[np.ndarray, "rank"]]:
-    "Leading right singular vectors and singular values of a dense or sparse matrix, by randomised subspace iteration (Halko et al. 2011)."
+def top_singular(
+    a, rank: int, seed: int = 0, rounds: int = 3
+) -> tuple[Float[np.ndarray, "items rank"], Float[np.ndarray, "rank"]]:
+    """Leading right singular vectors and singular values of a dense or sparse matrix, by randomised
+    subspace iteration (Halko et al. 2011)."""
     rank = min(rank, min(a.shape))
-    q = np.random.default_rng(seed).normal(size=(a.shape[1], min(rank + 10, min(a.shape)))).astype(np.float32)
-    for _ in range(rounds): q = np.linalg.qr(a.T @ (a @ q))[0].astype(np.float32)
+    q = (
+        np.random.default_rng(seed)
+        .normal(size=(a.shape[1], min(rank + 10, min(a.shape))))
+        .astype(np.float32)
+    )
+    for _ in range(rounds):
+        q = np.linalg.qr(a.T @ (a @ q))[0].astype(np.float32)
     _, s, vt = np.linalg.svd(a @ q, full_matrices=False)
     return np.ascontiguousarray((q @ vt.T)[:, :rank]), s[:rank]
 
+
 class GFCF(Recommender):
     "One linear hop plus an ideal low-pass filter of the user-item graph (Shen et al. 2021)."
-    def __init__(self, rank=64, alpha=.3, seed=0): self.rank, self.alpha, self.seed = rank, alpha, seed
+
+    def __init__(self, rank=64, alpha=0.3, seed=0):
+        self.rank, self.alpha, self.seed = rank, alpha, seed
 
     def _fit(self, dataset):
         di, du = (np.asarray(dataset.train.sum(axis)).ravel() for axis in (0, 1))
-        self.normal_ = sp.csr_matrix(sp.diags_array(power(du, -.5)) @ dataset.train @ sp.diags_array(power(di, -.5)))
+        self.normal_ = sp.csr_matrix(
+            sp.diags_array(power(du, -0.5)) @ dataset.train @ sp.diags_array(power(di, -0.5))
+        )
         self.low_, _ = top_singular(self.normal_, self.rank, self.seed)
-        self.root_ = power(di, .5)
+        self.root_ = power(di, 0.5)
 
     def _from_history(self, x):
         linear = (x @ self.normal_.T @ self.normal_).toarray()
-        smooth = ((x @ (power(self.root_, -1)[:, None]*self.low_)) @ self.low_.T)*self.root_
-        return torch.from_numpy(linear + self.alpha*smooth)
+        smooth = ((x @ (power(self.root_, -1)[:, None] * self.low_)) @ self.low_.T) * self.root_
+        return torch.from_numpy(linear + self.alpha * smooth)
 
 # %% ../nbs/07a_closed_form.ipynb #a8b208ab
 class LogWalk(Recommender):
-    "Log of random walks over choices, factorised in closed form (after NetMF, Qiu et al. 2018); ids only."
-    def __init__(self, steps=4, item=1., user=1., popularity=1.3, contrast=8., rank=128, spectrum=1.5, target=.2, prior=.1,
-                 rounds=3, max_cells=2**27, seed=0):
-        self.steps, self.item, self.user = steps, item, user  # length of the walk; exponents of items and people on the way
+    """Log of random walks over choices, factorised in closed form (after NetMF, Qiu et al. 2018);
+    ids only."""
+
+    def __init__(
+        self,
+        steps=4,
+        item=1.0,
+        user=1.0,
+        popularity=1.3,
+        contrast=8.0,
+        rank=128,
+        spectrum=1.5,
+        target=0.2,
+        prior=0.1,
+        rounds=3,
+        max_cells=2**27,
+        seed=0,
+    ):
+        # length of the walk; exponents of items and people on the way
+        self.steps, self.item, self.user = steps, item, user
         self.popularity, self.contrast, self.prior = popularity, contrast, prior  # g, c, delta
         self.rank, self.spectrum, self.target = rank, spectrum, target  # r, p, o
         self.rounds, self.seed = rounds, seed  # of subspace iteration
-        self.max_cells = max_cells  # the most users x items in memory; beyond it the axes come from a sample of users
+        # the most users x items in memory; beyond it the axes come from a sample of users
+        self.max_cells = max_cells
 
     def _fit(self, dataset):
         x, rng = dataset.train, np.random.default_rng(self.seed)
         self.degree_ = np.asarray(x.sum(0), np.float32).ravel() + np.float32(self.prior)
         self._hop, rows = Hop(x, self.item, self.user), np.flatnonzero(np.diff(x.indptr))
         met = self._walk(x[rng.choice(rows, min(len(rows), 512), replace=False)])
-        self.scale_ = float(met.sum()/(met > 0).sum())  # the mean of what is met at all
-        most = max(self.rank, self.max_cells//dataset.n_items)
-        if len(rows) > most: rows = np.sort(rng.choice(rows, most, replace=False))
+        self.scale_ = float(met.sum() / (met > 0).sum())  # the mean of what is met at all
+        most = max(self.rank, self.max_cells // dataset.n_items)
+        if len(rows) > most:
+            rows = np.sort(rng.choice(rows, most, replace=False))
         log = np.empty((len(rows), dataset.n_items), np.float32)
-        for i in range(0, len(rows), 256): log[i:i + 256] = self._log(x[rows[i:i + 256]])
+        for i in range(0, len(rows), 256):
+            log[i : i + 256] = self._log(x[rows[i : i + 256]])
         self.axes_, s = top_singular(log, self.rank, self.seed, self.rounds)
-        self.strength_ = np.maximum(s/s[0], 1e-9)**(self.spectrum - 1)
+        self.strength_ = np.maximum(s / s[0], 1e-9) ** (self.spectrum - 1)
 
     def _walk(self, x) -> Float[np.ndarray, "items users"]:
-        if not hasattr(self, "_hop"): self._hop = Hop(self.train_, self.item, self.user)  # rebuilt, not saved
-        z = x.T.toarray(order="C")/np.maximum(np.diff(x.indptr), 1).astype(np.float32)
+        # rebuilt, not saved
+        if not hasattr(self, "_hop"):
+            self._hop = Hop(self.train_, self.item, self.user)
+        z = x.T.toarray(order="C") / np.maximum(np.diff(x.indptr), 1).astype(np.float32)
         total = z.copy()
         for _ in range(self.steps - 1):
             z = self._hop(z)
             total += z
-        return total*(self.degree_**-self.popularity)[:, None]
+        return total * (self.degree_**-self.popularity)[:, None]
 
-    def _log(self, x) -> Float[np.ndarray, "users items"]: return np.log1p(self.contrast/self.scale_*self._walk(x)).T
+    def _log(self, x) -> Float[np.ndarray, "users items"]:
+        return np.log1p(self.contrast / self.scale_ * self._walk(x)).T
 
     def _from_history(self, x):
-        user = (self._log(x) @ self.axes_)*self.strength_
-        return torch.from_numpy((user @ self.axes_.T)*self.degree_**self.target)
+        user = (self._log(x) @ self.axes_) * self.strength_
+        return torch.from_numpy((user @ self.axes_.T) * self.degree_**self.target)
 
 # %% ../nbs/07a_closed_form.ipynb #9636d73e
-def resemblance(x: sp.csr_matrix, v: Float[np.ndarray, "items dim"], sharpness: float) -> Float[np.ndarray, "users items"]:
-    "Mean over each history of max(0, cosine)**sharpness to every item; only rows of items that occur are computed."
-    v = v/np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-9)
+def resemblance(
+    x: sp.csr_matrix, v: Float[np.ndarray, "items dim"], sharpness: float
+) -> Float[np.ndarray, "users items"]:
+    """Mean over each history of max(0, cosine)**sharpness to every item; only rows of items that
+    occur are computed."""
+    v = v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-9)
     used = np.unique(x.indices)
-    close = np.maximum(v[used] @ v.T, 0)**sharpness
-    return (x[:, used] @ close)/np.maximum(np.diff(x.indptr), 1)[:, None].astype(np.float32)
+    close = np.maximum(v[used] @ v.T, 0) ** sharpness
+    return (x[:, used] @ close) / np.maximum(np.diff(x.indptr), 1)[:, None].astype(np.float32)
+
 
 class ContentWalk(LogWalk):
-    "LogWalk plus resemblance by content: a bonus for known items, the whole score for items nobody has chosen."
-    def __init__(self, content=.3, place=15, sharpness=3., weights=None, steps=4, item=1., user=1., popularity=1.3, contrast=8., rank=128,
-                 spectrum=1.5, target=.2, prior=.1, rounds=3, max_cells=2**27, seed=0):
-        super().__init__(steps, item, user, popularity, contrast, rank, spectrum, target, prior, rounds, max_cells, seed)
-        self.content, self.place, self.sharpness, self.weights = content, place, sharpness, weights  # w; where h is read; q; per modality
+    """LogWalk plus resemblance by content: a bonus for known items, the whole score for items
+    nobody has chosen."""
+
+    def __init__(
+        self,
+        content=0.3,
+        place=15,
+        sharpness=3.0,
+        weights=None,
+        steps=4,
+        item=1.0,
+        user=1.0,
+        popularity=1.3,
+        contrast=8.0,
+        rank=128,
+        spectrum=1.5,
+        target=0.2,
+        prior=0.1,
+        rounds=3,
+        max_cells=2**27,
+        seed=0,
+    ):
+        super().__init__(
+            steps,
+            item,
+            user,
+            popularity,
+            contrast,
+            rank,
+            spectrum,
+            target,
+            prior,
+            rounds,
+            max_cells,
+            seed,
+        )
+        # w; where h is read; q; per modality
+        self.content, self.place, self.sharpness, self.weights = content, place, sharpness, weights
 
     def _fit(self, dataset):
-        self.vectors_, self.cold_ = content_vectors(dataset, self.weights), dataset.train.getnnz(0) == 0
+        self.vectors_, self.cold_ = (
+            content_vectors(dataset, self.weights),
+            dataset.train.getnnz(0) == 0,
+        )
         super()._fit(dataset)
 
     def _from_history(self, x):
         s = super()._from_history(x).numpy()
         s /= np.maximum(s.max(1, keepdims=True), 1e-9)
         alike = resemblance(x, self.vectors_, self.sharpness)
-        s += self.content*alike
+        s += self.content * alike
         if self.cold_.any():
             known, n, own = s.copy(), s.shape[1], x.tocoo()
-            known[own.row, own.col] = known[:, self.cold_] = -1.
-            height = np.maximum(np.partition(known, n - min(self.place, n), axis=1)[:, [n - min(self.place, n)]], 0)
-            s[:, self.cold_] = height*alike[:, self.cold_]/np.maximum(alike[:, self.cold_].max(1, keepdims=True), 1e-9)
+            known[own.row, own.col] = known[:, self.cold_] = -1.0
+            height = np.maximum(
+                np.partition(known, n - min(self.place, n), axis=1)[:, [n - min(self.place, n)]], 0
+            )
+            s[:, self.cold_] = (
+                height
+                * alike[:, self.cold_]
+                / np.maximum(alike[:, self.cold_].max(1, keepdims=True), 1e-9)
+            )
         return torch.from_numpy(s)
 
 # %% ../nbs/07a_closed_form.ipynb #f60a8b14
-def ridge(z: Float[np.ndarray, "known dim"], y: Float[np.ndarray, "known out"], l2: float, new: Float[np.ndarray, "new dim"]) -> Float[np.ndarray, "new out"]:
+def ridge(
+    z: Float[np.ndarray, "known dim"],
+    y: Float[np.ndarray, "known out"],
+    l2: float,
+    new: Float[np.ndarray, "new dim"],
+) -> Float[np.ndarray, "new out"]:
     "Ridge regression of y on z, told for `new`; solved on the smaller side (dimensions or rows)."
     z, y, new = (torch.from_numpy(np.ascontiguousarray(x, np.float32)) for x in (z, y, new))
     wide = z.shape[1] > len(z)
@@ -175,62 +288,107 @@ def ridge(z: Float[np.ndarray, "known dim"], y: Float[np.ndarray, "known out"], 
     return (new @ (z.T @ a) if wide else new @ a).numpy()
 
 # %% ../nbs/07a_closed_form.ipynb #d4e81b92
-def left_out(kernel: Float[Tensor, "n n"], y: Float[Tensor, "n out"], l2: float) -> Float[Tensor, "n out"]:
-    "What ridge regression on a kernel says of each row when it has learned from all the others (Allen 1974)."
-    a = torch.linalg.inv(kernel + l2*torch.eye(len(y)).to(kernel))
-    return y - (a @ y)/a.diagonal()[:, None]
+def left_out(
+    kernel: Float[Tensor, "n n"], y: Float[Tensor, "n out"], l2: float
+) -> Float[Tensor, "n out"]:
+    """What ridge regression on a kernel says of each row when it has learned from all the others
+    (Allen 1974)."""
+    a = torch.linalg.inv(kernel + l2 * torch.eye(len(y)).to(kernel))
+    return y - (a @ y) / a.diagonal()[:, None]
+
 
 def learned_weights(
-    parts: dict[str, Float[np.ndarray, "items dim"]],  # modality -> vectors of items that somebody chose
+    # modality -> vectors of items that somebody chose
+    parts: dict[str, Float[np.ndarray, "items dim"]],
     x: sp.csr_matrix,  # who chose them, users x items; a user's vector is x @ source
     source: Float[np.ndarray, "items rank"],
-    target: Float[np.ndarray, "items rank"],  # what content foretells; user vector times target is a score
-    l2: float = 20., most: int = 2048, rounds: int = 15, seed: int = 0,  # items and users looked at, drawn where there are more; steps of L-BFGS
+    # what content foretells; user vector times target is a score
+    target: Float[np.ndarray, "items rank"],
+    # items and users looked at, drawn where there are more; steps of L-BFGS
+    l2: float = 20.0,
+    most: int = 2048,
+    rounds: int = 15,
+    seed: int = 0,
 ) -> dict[str, float]:
-    "Weights of modalities with which each user's items, taken for new ones, rank best among all items."
+    """Weights of modalities with which each user's items, taken for new ones, rank best among all
+    items."""
     rng, x = np.random.default_rng(seed), sp.csr_matrix(x)
     items = np.sort(rng.permutation(x.shape[1])[:most])
     users = np.sort(rng.permutation(np.flatnonzero(x[:, items].getnnz(1)))[:most])
     kernels = torch.stack([torch.from_numpy(z[items] @ z[items].T).float() for z in parts.values()])
-    taste, own, y, chosen = (torch.from_numpy(np.asarray(v)).float() for v in (x[users] @ source, source[items], target[items], x[users][:, items].toarray()))
+    taste, own, y, chosen = (
+        torch.from_numpy(np.asarray(v)).float()
+        for v in (x[users] @ source, source[items], target[items], x[users][:, items].toarray())
+    )
     mean = torch.from_numpy(target.mean(0)).float()
-    share = (chosen > 0)/(chosen > 0).sum(1, keepdim=True)
+    share = (chosen > 0) / (chosen > 0).sum(1, keepdim=True)
     spread = (taste @ y.T).std()
-    log_w = torch.cat([torch.full((len(parts),), -1.), torch.zeros(1)]).requires_grad_()  # positive weights, and a temperature
+    # positive weights, and a temperature
+    log_w = torch.cat([torch.full((len(parts),), -1.0), torch.zeros(1)]).requires_grad_()
     search = torch.optim.LBFGS([log_w], max_iter=rounds, line_search_fn="strong_wolfe")
+
     def loss():
         search.zero_grad()
         told = mean + left_out(torch.einsum("m,mij->ij", log_w[:-1].exp(), kernels), y - mean, l2)
-        s = taste @ told.T - chosen*(own*told).sum(1)  # without the item itself in the user's vector
-        value = -(share*(s*log_w[-1].exp()/spread).log_softmax(1)).sum(1).mean()
+        # without the item itself in the user's vector
+        s = taste @ told.T - chosen * (own * told).sum(1)
+        value = -(share * (s * log_w[-1].exp() / spread).log_softmax(1)).sum(1).mean()
         value.backward()
         return value
+
     search.step(loss)
     return dict(zip(parts, log_w[:-1].detach().exp().tolist()))
 
-
 # %% ../nbs/07a_closed_form.ipynb #60d2dcce
 class ContentRidge(Recommender):
-    "Factors of the scaled choices; items nobody has chosen get theirs from content by ridge regression (Gantner et al. 2010)."
-    def __init__(self, rank=128, item=.5, user=.5, spectrum=1.2, l2=20., weights=None, seed=0):
-        self.rank, self.item, self.user, self.spectrum = rank, item, user, spectrum  # r; b, a: exponents of items and people; p
-        self.l2, self.weights, self.seed = l2, weights, seed  # lambda; weight of each modality, None for all alike, "learned"
+    """Factors of the scaled choices; items nobody has chosen get theirs from content by ridge
+    regression (Gantner et al. 2010)."""
+
+    def __init__(self, rank=128, item=0.5, user=0.5, spectrum=1.2, l2=20.0, weights=None, seed=0):
+        # r; b, a: exponents of items and people; p
+        self.rank, self.item, self.user, self.spectrum = rank, item, user, spectrum
+        # lambda; weight of each modality, None for all alike, "learned"
+        self.l2, self.weights, self.seed = l2, weights, seed
 
     def _fit(self, dataset):
         x, degree = dataset.train, np.asarray(dataset.train.sum(0)).ravel()
-        self.scale_, by_user = power(degree, -self.item), sp.diags_array(power(np.asarray(x.sum(1)).ravel(), -self.user))
+        self.scale_, by_user = (
+            power(degree, -self.item),
+            sp.diags_array(power(np.asarray(x.sum(1)).ravel(), -self.user)),
+        )
         axes, s = top_singular(by_user @ x @ sp.diags_array(self.scale_), self.rank, self.seed)
-        known, items = degree > 0, axes*power(degree, self.item)[:, None]
-        self.axes_, self.weights_ = axes*np.maximum(s/s[0], 1e-9)**(self.spectrum - 1), self.weights
+        known, items = degree > 0, axes * power(degree, self.item)[:, None]
+        self.axes_, self.weights_ = (
+            axes * np.maximum(s / s[0], 1e-9) ** (self.spectrum - 1),
+            self.weights,
+        )
         if isinstance(self.weights, str):
-            if self.weights != "learned": raise MMRecError(f"ContentRidge: weights={self.weights!r}; it takes a dict (modality -> weight), None or 'learned'")
-            if not dataset.features: content_vectors(dataset)  # says what is missing
-            parts = {m: content_vectors(dataset, {m: 1.})[known] for m in dataset.features}
-            self.weights_ = learned_weights(parts, sp.csr_matrix(by_user @ x)[:, known], (self.scale_[:, None]*self.axes_)[known], items[known], self.l2, seed=self.seed)
+            if self.weights != "learned":
+                raise MMRecError(
+                    f"ContentRidge: weights={self.weights!r}; it takes a dict "
+                    f"(modality -> weight), None or 'learned'"
+                )
+            if not dataset.features:
+                content_vectors(dataset)  # says what is missing
+            parts = {m: content_vectors(dataset, {m: 1.0})[known] for m in dataset.features}
+            self.weights_ = learned_weights(
+                parts,
+                sp.csr_matrix(by_user @ x)[:, known],
+                (self.scale_[:, None] * self.axes_)[known],
+                items[known],
+                self.l2,
+                seed=self.seed,
+            )
         z, mean = content_vectors(dataset, self.weights_), items[known].mean(0)
-        items[~known] = mean + ridge(z[known], items[known] - mean, self.l2, z[~known])  # the mean, where content says nothing
+        # the mean, where content says nothing
+        items[~known] = mean + ridge(z[known], items[known] - mean, self.l2, z[~known])
         self.items_ = items
 
     def _from_history(self, x):
-        users = sp.diags_array(power(np.asarray(x.sum(1)).ravel(), -self.user)) @ x @ sp.diags_array(self.scale_) @ self.axes_
+        users = (
+            sp.diags_array(power(np.asarray(x.sum(1)).ravel(), -self.user))
+            @ x
+            @ sp.diags_array(self.scale_)
+            @ self.axes_
+        )
         return torch.from_numpy(np.asarray(users, np.float32) @ self.items_.T)

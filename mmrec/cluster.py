@@ -23,63 +23,108 @@ def cut_shards(
     shards, part = [], []
     for n, b in enumerate(batches, 1):
         part.append(b)
-        if sum(map(len, part)) < shard and n < len(batches): continue
+        if sum(map(len, part)) < shard and n < len(batches):
+            continue
         at = [i for b in part for i in b]
-        shards.append({"at": at, "raws": [str(raws[i]) for i in at], "keys": [keys[i] for i in at], "sizes": [len(b) for b in part]})
+        shards.append(
+            {
+                "at": at,
+                "raws": [str(raws[i]) for i in at],
+                "keys": [keys[i] for i in at],
+                "sizes": [len(b) for b in part],
+            }
+        )
         part = []
     return shards
 
 # %% ../nbs/02c_cluster.ipynb #3fa0d14c
 class ShardWorker:
     "One process of the cluster: an encoder, and the cache that it writes to."
+
     def __init__(self, encoder, folder: str, fingerprint: str, dtype: str):
-        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 1)))  # Ray sets it to the CPUs that this worker owns
+        # Ray sets it to the CPUs that this worker owns
+        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", 1)))
         self.encoder, self.cache = encoder, FeatureCache(folder, fingerprint, dtype)
 
     def __call__(self, shard: dict) -> dict:
         "Encode and write one shard; positions and messages of what could not be read."
         ends, raws, keys = np.cumsum(shard["sizes"]), list(shard["raws"]), list(shard["keys"])
         batches = [list(range(e - n, e)) for e, n in zip(ends, shard["sizes"])]
-        failed = encode_batches(self.encoder, raws, keys, batches, self.cache, None, False, False, 1, len(raws))
-        return {"done": len(raws), "at": [int(shard["at"][i]) for i in failed], "why": list(failed.values())}
+        failed = encode_batches(
+            self.encoder, raws, keys, batches, self.cache, None, False, False, 1, len(raws)
+        )
+        return {
+            "done": len(raws),
+            "at": [int(shard["at"][i]) for i in failed],
+            "why": list(failed.values()),
+        }
+
 
 def _light(encoder):
     "The encoder without weights that a worker can load itself; fine-tuned ones travel."
     e = copy.copy(encoder)
     e.__dict__.pop("_folded", None)
-    if not getattr(e, "tuned", False): e.__dict__.pop("model", None)
+    if not getattr(e, "tuned", False):
+        e.__dict__.pop("model", None)
     for part in ("image", "sound"):  # of a video encoder
-        if getattr(e, part, None) is not None: setattr(e, part, _light(getattr(e, part)))
+        if getattr(e, part, None) is not None:
+            setattr(e, part, _light(getattr(e, part)))
     return e
 
 # %% ../nbs/02c_cluster.ipynb #bda58003
 def _start_ray():
-    "Ray Data on the cluster that runs (RAY_ADDRESS) or on this machine; one line where it is not installed."
+    """Ray Data on the cluster that runs (RAY_ADDRESS) or on this machine; one line where it is not
+    installed."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try: import ray, ray.data
-    except ImportError: raise MMRecError("engine='ray' needs Ray: pip install 'mmrec[scale]'") from None
-    if not ray.is_initialized(): ray.init(include_dashboard=False, log_to_driver=False, logging_level="error")
+    try:
+        import ray, ray.data
+    except ImportError:
+        raise MMRecError("engine='ray' needs Ray: pip install 'mmrec[scale]'") from None
+    if not ray.is_initialized():
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level="error")
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False  # there is one bar already, in items
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     return ray
 
-def encode_on_ray(encoder, raws, keys, batches, cache: FeatureCache, out, strict, progress, workers, shard) -> dict[int, str]:
+
+def encode_on_ray(
+    encoder, raws, keys, batches, cache: FeatureCache, out, strict, progress, workers, shard
+) -> dict[int, str]:
     "What `encode_batches` does, by `workers` processes of a Ray cluster; returns what failed."
-    if not batches: return {}
+    if not batches:
+        return {}
     ray, failed, shards = _start_ray(), {}, cut_shards(raws, keys, batches, shard)
     gpus = int(getattr(getattr(encoder, "device", None), "type", "cpu") == "cuda")
     workers = workers or int(ray.cluster_resources().get("GPU" if gpus else "CPU", 1))
-    given = dict(encoder=_light(encoder), folder=str(cache.folder.parent.absolute()), fingerprint=encoder.fingerprint, dtype=cache.dtype.name)
+    given = dict(
+        encoder=_light(encoder),
+        folder=str(cache.folder.parent.absolute()),
+        fingerprint=encoder.fingerprint,
+        dtype=cache.dtype.name,
+    )
     results = ray.data.from_items(shards, override_num_blocks=len(shards)).map(
-        ShardWorker, fn_constructor_kwargs=given, compute=ray.data.ActorPoolStrategy(size=min(workers, len(shards))), num_cpus=1, num_gpus=gpus)
-    with tqdm(total=sum(map(len, batches)), desc=f"{encoder.modality} · {workers} workers", unit="item", disable=not progress) as bar:
+        ShardWorker,
+        fn_constructor_kwargs=given,
+        compute=ray.data.ActorPoolStrategy(size=min(workers, len(shards))),
+        num_cpus=1,
+        num_gpus=gpus,
+    )
+    with tqdm(
+        total=sum(map(len, batches)),
+        desc=f"{encoder.modality} · {workers} workers",
+        unit="item",
+        disable=not progress,
+    ) as bar:
         for r in results.iter_rows():
             failed |= dict(zip(map(int, r["at"]), r["why"]))
             bar.update(r["done"])
     cache.scan()
     made = [keys[i] for b in batches for i in b if i not in failed]
     if lost := sum(k not in cache for k in made):
-        raise MMRecError(f"{lost} vectors that the workers wrote are not in {cache.folder.name} here; put the cache into a folder that all machines see")
+        raise MMRecError(
+            f"{lost} vectors that the workers wrote are not in {cache.folder.name} "
+            f"here; put the cache into a folder that all machines see"
+        )
     cache.read(made, out.place)
     return failed

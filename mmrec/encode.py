@@ -21,19 +21,40 @@ from sklearn.decomposition import PCA
 from tqdm import tqdm
 
 from .data import Dataset, Features, MMRecError, cache_dir, file_digest, write_atomic
-from .encoders import (AudioEncoder, Encoder, ImageEncoder, JointEncoder, TextEncoder, VideoEncoder, default_encoders,
-                            joint_encoders, read_raw)
+from mmrec.encoders import (
+    AudioEncoder,
+    Encoder,
+    ImageEncoder,
+    JointEncoder,
+    TextEncoder,
+    VideoEncoder,
+    default_encoders,
+    joint_encoders,
+    read_raw,
+)
 from .pretrained import PACKAGED, packaged
 from .preprocess import MediaError, report_missing
 
-_all_ = ["AudioEncoder", "Encoder", "ImageEncoder", "JointEncoder", "TextEncoder", "VideoEncoder", "default_encoders", "joint_encoders",
-         "PACKAGED", "packaged"]  # of one import with what is made here
+_all_ = [
+    "AudioEncoder",
+    "Encoder",
+    "ImageEncoder",
+    "JointEncoder",
+    "TextEncoder",
+    "VideoEncoder",
+    "default_encoders",
+    "joint_encoders",
+    "PACKAGED",
+    "packaged",
+]  # of one import with what is made here
 
 # %% ../nbs/02_encode.ipynb #88bafb09
 class FeatureCache:
-    "Vectors of one encoder on disk, by content and each shard with its hash; safe against kills and several writers."
+    """Vectors of one encoder on disk, by content and each shard with its hash; safe against kills
+    and several writers."""
+
     def __init__(self, folder, fingerprint: str, dtype: str = "float32"):
-        self.folder, self.dtype = Path(folder)/f"{fingerprint}-{dtype}", np.dtype(dtype)
+        self.folder, self.dtype = Path(folder) / f"{fingerprint}-{dtype}", np.dtype(dtype)
         self.where: dict[bytes, tuple[Path, int]] = {}
         self.seen: set[Path] = set()
         self.scan()
@@ -43,139 +64,250 @@ class FeatureCache:
         for file in sorted(set(self.folder.glob("*.safetensors")) - self.seen):
             self.seen.add(file)
             try:
-                with safe_open(file, "np") as f: keys = f.get_tensor("keys")
+                with safe_open(file, "np") as f:
+                    keys = f.get_tensor("keys")
                 self.where |= {k.tobytes(): (file, i) for i, k in enumerate(keys)}
-            except Exception as e: self._drop(file, e)
+            except Exception as e:
+                self._drop(file, e)
 
-    def __contains__(self, key: bytes) -> bool: return key in self.where
+    def __contains__(self, key: bytes) -> bool:
+        return key in self.where
 
     def write(self, keys: list[bytes], values: Float[np.ndarray, "n dim"]) -> None:
         "Add one shard, named by what is in it; MMRecError where the disk refuses."
-        file = self.folder/f"{hashlib.blake2b(b''.join(keys), digest_size=12).hexdigest()}.safetensors"
-        arrays = {"keys": np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), -1), "values": np.ascontiguousarray(values, self.dtype)}
+        file = (
+            self.folder
+            / f"{hashlib.blake2b(b''.join(keys), digest_size=12).hexdigest()}.safetensors"
+        )
+        arrays = {
+            "keys": np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), -1),
+            "values": np.ascontiguousarray(values, self.dtype),
+        }
         write_atomic(file, lambda p: save_file(arrays, p, metadata={"hash": _shard_hash(**arrays)}))
         self.where |= {k: (file, i) for i, k in enumerate(keys)}
 
     def read(self, keys: list[bytes], place: Callable) -> None:
-        "Hand on the vectors of the given keys, shard by shard: `place(keys, vectors)`; those of a damaged shard are forgotten."
+        """Hand on the vectors of the given keys, shard by shard: `place(keys, vectors)`; those of a
+        damaged shard are forgotten."""
         shards: dict[Path, list[bytes]] = {}
-        for k in keys: shards.setdefault(self.where[k][0], []).append(k)
+        for k in keys:
+            shards.setdefault(self.where[k][0], []).append(k)
         for file, ks in shards.items():
-            try: values = _read_shard(file)
-            except Exception as e: self._drop(file, e)
-            else: place(ks, values[[self.where[k][1] for k in ks]].astype(np.float32))
+            try:
+                values = _read_shard(file)
+            except Exception as e:
+                self._drop(file, e)
+            else:
+                place(ks, values[[self.where[k][1] for k in ks]].astype(np.float32))
 
     def _drop(self, file: Path, why: Exception) -> None:
         "A disk that lies: encode again rather than fail."
-        print(f"cache shard {file.name} cannot be used ({why if isinstance(why, MMRecError) else type(why).__name__}); "
-              f"its items are encoded again", file=sys.stderr)
+        print(
+            f"cache shard {file.name} cannot be used "
+            f"({why if isinstance(why, MMRecError) else type(why).__name__}); "
+            f"its items are encoded again",
+            file=sys.stderr,
+        )
         self.where = {k: at for k, at in self.where.items() if at[0] != file}
         if isinstance(why, (SafetensorError, MMRecError)):  # it is broken, not merely out of reach
-            with contextlib.suppress(OSError): file.unlink()
+            with contextlib.suppress(OSError):
+                file.unlink()
 
 # %% ../nbs/02_encode.ipynb #e9d1b38a
 def _shard_hash(keys: np.ndarray, values: np.ndarray) -> str:
     h = hashlib.blake2b(f"{values.dtype} {values.shape}".encode(), digest_size=16)
-    for a in (keys, values): h.update(np.ascontiguousarray(a))
+    for a in (keys, values):
+        h.update(np.ascontiguousarray(a))
     return h.hexdigest()
+
 
 def _read_shard(file: Path) -> np.ndarray:
     "Values of a shard whose hash is right."
     with safe_open(file, "np") as f:
         keys, values, meta = f.get_tensor("keys"), f.get_tensor("values"), f.metadata() or {}
     if meta.get("hash") != _shard_hash(keys, values):
-        raise MMRecError("its hash is wrong" if "hash" in meta else "of a version that kept no hash")
+        raise MMRecError(
+            "its hash is wrong" if "hash" in meta else "of a version that kept no hash"
+        )
     return values
 
 # %% ../nbs/02_encode.ipynb #f0b53a20
 def content_key(raw, modality: str) -> bytes:
-    "16 bytes that name the content of a text (modality `text`) or of a file; none for what cannot be read."
+    """16 bytes that name the content of a text (modality `text`) or of a file; none for what cannot
+    be read."""
     try:
-        if modality != "text": return file_digest(raw)
+        if modality != "text":
+            return file_digest(raw)
         return hashlib.blake2b(raw.encode(errors="surrogatepass"), digest_size=16).digest()
-    except (OSError, AttributeError, ValueError): return b""  # its reader will say what is wrong
+    except (OSError, AttributeError, ValueError):
+        return b""  # its reader will say what is wrong
 
 # %% ../nbs/02_encode.ipynb #9138953b
 class _Raw(torch.utils.data.Dataset):
     "Raw items, prepared one by one; a broken one gives its message instead."
-    def __init__(self, raws: list, prepare: Callable): self.raws, self.prepare = raws, prepare
-    def __len__(self): return len(self.raws)
+
+    def __init__(self, raws: list, prepare: Callable):
+        self.raws, self.prepare = raws, prepare
+
+    def __len__(self):
+        return len(self.raws)
+
     def __getitem__(self, i):
-        try: return i, self.prepare(self.raws[i]), None
-        except MMRecError as e: return i, None, str(e)
-        except (MemoryError, RuntimeError) as e: return i, None, _overwhelmed(self.raws[i], e)
+        try:
+            return i, self.prepare(self.raws[i]), None
+        except MMRecError as e:
+            return i, None, str(e)
+        except (MemoryError, RuntimeError) as e:
+            return i, None, _overwhelmed(self.raws[i], e)
+
 
 def _overwhelmed(raw, e: Exception) -> str:
-    "One line for an item on which a library, or the memory, gave up: it is one broken file and no more."
-    why = "there is not enough memory for it" if isinstance(e, MemoryError) else (str(e).splitlines() or [""])[0][:120]
+    """One line for an item on which a library, or the memory, gave up: it is one broken file and no
+    more."""
+    why = (
+        "there is not enough memory for it"
+        if isinstance(e, MemoryError)
+        else (str(e).splitlines() or [""])[0][:120]
+    )
     return f"{str(raw).replace(chr(10), ' ')[-60:]}: {type(e).__name__}, {why}"
+
 
 def _collate(parts, collate: Callable):
     "Positions and batch of the good items, messages of the broken ones."
     good = [(i, x) for i, x, e in parts if e is None]
-    return [i for i, _ in good], collate([x for _, x in good]) if good else None, {i: e for i, _, e in parts if e is not None}
+    return (
+        [i for i, _ in good],
+        collate([x for _, x in good]) if good else None,
+        {i: e for i, _, e in parts if e is not None},
+    )
+
 
 def _with_loader(encoder, raws: list, batches: list[list[int]], workers: int | None):
-    "Positions, vectors and failures of each batch in turn; worker processes decode ahead of the device where that pays."
+    """Positions, vectors and failures of each batch in turn; worker processes decode ahead of the
+    device where that pays."""
     if workers is None:
-        heavy = encoder.modality != "text" and sum(map(len, batches)) >= 64 and sys.platform == "linux"
+        heavy = (
+            encoder.modality != "text" and sum(map(len, batches)) >= 64 and sys.platform == "linux"
+        )
         workers = min(8, max(1, len(os.sched_getaffinity(0)) - 1)) if heavy else 0
     collate = partial(_collate, collate=getattr(encoder, "collate", list))
-    loader = torch.utils.data.DataLoader(_Raw(raws, getattr(encoder, "prepare", lambda x: x)), batch_sampler=batches, num_workers=workers,
-                                         collate_fn=collate, pin_memory=torch.cuda.is_available(), prefetch_factor=4 if workers else None,
-                                         multiprocessing_context="fork" if workers else None)
-    for good, batch, broken in loader: yield good, encoder(batch) if good else None, broken
+    loader = torch.utils.data.DataLoader(
+        _Raw(raws, getattr(encoder, "prepare", lambda x: x)),
+        batch_sampler=batches,
+        num_workers=workers,
+        collate_fn=collate,
+        pin_memory=torch.cuda.is_available(),
+        prefetch_factor=4 if workers else None,
+        multiprocessing_context="fork" if workers else None,
+    )
+    for good, batch, broken in loader:
+        yield good, encoder(batch) if good else None, broken
 
 # %% ../nbs/02_encode.ipynb #7cafaff4
 def _in_lanes(encoder: Encoder, raws: list, batches: list[list[int]], lanes: int | None):
-    "The same on a CPU: each of several threads takes a whole batch from file to vector with a core of its own."
+    """The same on a CPU: each of several threads takes a whole batch from file to vector with a
+    core of its own."""
     threads = torch.get_num_threads()
     lanes = lanes or min(8, threads)
-    items, share, ahead, _ = _Raw(raws, encoder.prepare), max(1, threads // lanes), deque(), encoder.model  # loaded before the threads start
+    # loaded before the threads start
+    items, share, ahead, _ = (
+        _Raw(raws, encoder.prepare),
+        max(1, threads // lanes),
+        deque(),
+        encoder.model,
+    )
+
     def one(batch):
         good, x, broken = _collate([items[i] for i in batch], encoder.collate)
         return good, encoder(x) if good else None, broken
+
     try:
-        with ThreadPoolExecutor(lanes, initializer=torch.set_num_threads, initargs=(share,)) as pool:
+        with ThreadPoolExecutor(
+            lanes, initializer=torch.set_num_threads, initargs=(share,)
+        ) as pool:
             for b in batches:
                 ahead.append(pool.submit(one, b))
-                if len(ahead) > 2 * lanes: yield ahead.popleft().result()
-            while ahead: yield ahead.popleft().result()
-    finally: torch.set_num_threads(threads)  # it is one setting for all threads
+                if len(ahead) > 2 * lanes:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+    finally:
+        torch.set_num_threads(threads)  # it is one setting for all threads
 
 # %% ../nbs/02_encode.ipynb #99ec9815
-def plan_batches(raws: list, keys: list[bytes], size: int, known, lengths: Callable | None = None) -> list[list[int]]:
-    "Positions to encode: the same content once, by length, cut into batches before what is known is left out."
+def plan_batches(
+    raws: list, keys: list[bytes], size: int, known, lengths: Callable | None = None
+) -> list[list[int]]:
+    """Positions to encode: the same content once, by length, cut into batches before what is known
+    is left out."""
     first: dict[bytes, int] = {}
     plan = [i for i, k in enumerate(keys) if not k or first.setdefault(k, i) == i]
-    if all(keys[i] in known for i in plan): return []
-    if lengths: plan = [i for *_, i in sorted(zip(lengths([raws[i] for i in plan]), [keys[i] for i in plan], plan))]
-    batches = [[i for i in plan[a:a + size] if keys[i] not in known] for a in range(0, len(plan), size)]
+    if all(keys[i] in known for i in plan):
+        return []
+    if lengths:
+        plan = [
+            i
+            for *_, i in sorted(
+                zip(lengths([raws[i] for i in plan]), [keys[i] for i in plan], plan)
+            )
+        ]
+    batches = [
+        [i for i in plan[a : a + size] if keys[i] not in known] for a in range(0, len(plan), size)
+    ]
     return [b for b in batches if b]
 
 # %% ../nbs/02_encode.ipynb #5a5f5bbc
-def encode_modality(dataset: Dataset, encoder, cache: FeatureCache | None, strict: bool = False, progress: bool = True,
-                    batch_size: int | None = None, workers: int | None = None, shard: int = 256, engine: str | Callable = "local") -> Features:
+def encode_modality(
+    dataset: Dataset,
+    encoder,
+    cache: FeatureCache | None,
+    strict: bool = False,
+    progress: bool = True,
+    batch_size: int | None = None,
+    workers: int | None = None,
+    shard: int = 256,
+    engine: str | Callable = "local",
+) -> Features:
     "Vectors of one modality; see `encode_items`."
     column = getattr(encoder, "source", encoder.modality)
-    if column not in dataset.items: raise MMRecError(f"items of {dataset.name} have no column {column!r}; there is: {', '.join(map(str, dataset.items))}")
+    if column not in dataset.items:
+        raise MMRecError(
+            f"items of {dataset.name} have no column {column!r}; there is: "
+            f"{', '.join(map(str, dataset.items))}"
+        )
     rows, is_text = np.flatnonzero(dataset.has(column)).tolist(), encoder.modality == "text"
     raws = read_raw(encoder, dataset, rows)
     keys = [content_key(x, encoder.modality) for x in raws]
     out, run = _Rows(dataset.n_items, rows, keys), _engine(engine, cache)
-    if cache is not None: cache.read(list(dict.fromkeys(k for k in keys if k in cache)), out.place)
+    if cache is not None:
+        cache.read(list(dict.fromkeys(k for k in keys if k in cache)), out.place)
     lengths = getattr(encoder, "lengths", lambda xs: list(map(len, xs))) if is_text else None
     size = batch_size or getattr(encoder, "batch_size", 16)
     batches = plan_batches(raws, keys, size, cache.where if cache is not None else {}, lengths)
     failed = run(encoder, raws, keys, batches, cache, out, strict, progress, workers, shard)
-    bad = {keys[i]: m for i, m in failed.items() if keys[i]}  # copies of a broken file are broken too
-    failed = {rows[i]: failed.get(i) or bad[k] for i, k in enumerate(keys) if i in failed or k in bad}
+    # copies of a broken file are broken too
+    bad = {keys[i]: m for i, m in failed.items() if keys[i]}
+    failed = {
+        rows[i]: failed.get(i) or bad[k] for i, k in enumerate(keys) if i in failed or k in bad
+    }
     report_missing(dataset, column, failed, strict)
     if out.values is None:
-        raise Unreadable(f"no item of {dataset.name} has a readable {column}, e.g. {next(iter(failed.values()), 'all cells are empty')}")
-    return Features(out.values, out.present, {"encoder": getattr(encoder, "name", type(encoder).__name__), "revision": getattr(encoder, "revision", ""),
-                    "preprocessing": json.dumps(getattr(encoder, "preprocessing", {})), "fingerprint": encoder.fingerprint,
-                    "content": hashlib.blake2b(b"".join(keys), digest_size=6).hexdigest()})
+        raise Unreadable(
+            f"no item of {dataset.name} has a readable {column}, e.g. "
+            f"{next(iter(failed.values()), 'all cells are empty')}"
+        )
+    return Features(
+        out.values,
+        out.present,
+        {
+            "encoder": getattr(encoder, "name", type(encoder).__name__),
+            "revision": getattr(encoder, "revision", ""),
+            "preprocessing": json.dumps(getattr(encoder, "preprocessing", {})),
+            "fingerprint": encoder.fingerprint,
+            "content": hashlib.blake2b(b"".join(keys), digest_size=6).hexdigest(),
+        },
+    )
+
 
 class Unreadable(MediaError):
     "None of the items can be read in one modality; others may be."
@@ -183,53 +315,101 @@ class Unreadable(MediaError):
 # %% ../nbs/02_encode.ipynb #e0c2c741
 class _Rows:
     "The result, filled as vectors come: the only place where all of them are held."
+
     def __init__(self, n: int, rows: list[int], keys: list[bytes]):
         self.values, self.present, self.rows = None, np.zeros(n, bool), {}
-        for r, k in zip(rows, keys): self.rows.setdefault(k, []).append(r)
+        for r, k in zip(rows, keys):
+            self.rows.setdefault(k, []).append(r)
+
     def place(self, keys: list[bytes], vectors: Float[np.ndarray, "n dim"]) -> None:
-        if self.values is None: self.values = np.zeros((len(self.present), vectors.shape[1]), np.float32)
+        if self.values is None:
+            self.values = np.zeros((len(self.present), vectors.shape[1]), np.float32)
         if vectors.shape[1] != self.values.shape[1]:
-            raise MMRecError(f"vectors of {self.values.shape[1]} and of {vectors.shape[1]} numbers under one fingerprint; "
-                             f"give the changed encoder another one, or clear the cache")
-        for k, v in zip(keys, vectors): self.values[self.rows[k]], self.present[self.rows[k]] = v, True
+            raise MMRecError(
+                f"vectors of {self.values.shape[1]} and of {vectors.shape[1]} numbers "
+                f"under one fingerprint; "
+                f"give the changed encoder another one, or clear the cache"
+            )
+        for k, v in zip(keys, vectors):
+            self.values[self.rows[k]], self.present[self.rows[k]] = v, True
 
 # %% ../nbs/02_encode.ipynb #b8d01755
-def encode_batches(encoder, raws, keys, batches, cache, out: _Rows | None, strict, progress, workers, shard) -> dict[int, str]:
-    "Run the model over the planned batches, writing whole batches to the cache as they come; returns what failed."
-    failed, waiting, last, dtype = {}, [], time.monotonic(), cache.dtype if cache is not None else np.dtype(np.float32)
+def encode_batches(
+    encoder, raws, keys, batches, cache, out: _Rows | None, strict, progress, workers, shard
+) -> dict[int, str]:
+    """Run the model over the planned batches, writing whole batches to the cache as they come;
+    returns what failed."""
+    failed, waiting, last, dtype = (
+        {},
+        [],
+        time.monotonic(),
+        cache.dtype if cache is not None else np.dtype(np.float32),
+    )
+
     def flush():
         nonlocal cache
         try:
-            if cache is not None and waiting: cache.write([k for ks, _ in waiting for k in ks], np.concatenate([v for _, v in waiting]))
+            if cache is not None and waiting:
+                cache.write(
+                    [k for ks, _ in waiting for k in ks], np.concatenate([v for _, v in waiting])
+                )
         except MMRecError as e:
-            if out is None: raise  # a worker of a cluster: nothing else carries its vectors
-            print(f"{e}; the vectors are used, but not kept", file=sys.stderr); cache = None
+            if out is None:
+                raise  # a worker of a cluster: nothing else carries its vectors
+            print(f"{e}; the vectors are used, but not kept", file=sys.stderr)
+            cache = None
         waiting.clear()
-    run = _in_lanes if isinstance(encoder, Encoder) and encoder.device.type == "cpu" else _with_loader
+
+    run = (
+        _in_lanes if isinstance(encoder, Encoder) and encoder.device.type == "cpu" else _with_loader
+    )
     name = f"{encoder.modality} · {Path(getattr(encoder, 'name', type(encoder).__name__)).name}"
-    with tqdm(total=sum(map(len, batches)), desc=name, unit="item", disable=not progress or not batches) as bar:
+    with tqdm(
+        total=sum(map(len, batches)), desc=name, unit="item", disable=not progress or not batches
+    ) as bar:
         for good, x, broken in run(encoder, raws, batches, workers) if batches else ():
             bar.update(len(good) + len(broken))
             if good:
                 v = np.asarray(x.float().cpu(), dtype=dtype)
                 fine = np.isfinite(v).all(1)
-                broken |= {i: f"encoder {encoder.fingerprint} gives NaN or infinity; try another layer or precision" for i, ok in zip(good, fine) if not ok}
-                if fine.any(): waiting.append(([keys[i] for i, ok in zip(good, fine) if ok], v[fine]))
-                if fine.any() and out is not None: out.place(*waiting[-1])
+                broken |= {
+                    i: (
+                        f"encoder {encoder.fingerprint} gives NaN or infinity; try "
+                        f"another layer or precision"
+                    )
+                    for i, ok in zip(good, fine)
+                    if not ok
+                }
+                if fine.any():
+                    waiting.append(([keys[i] for i, ok in zip(good, fine) if ok], v[fine]))
+                if fine.any() and out is not None:
+                    out.place(*waiting[-1])
             failed |= broken
-            if strict and broken: break
-            if sum(len(v) for _, v in waiting) >= shard or time.monotonic() - last > 10: flush(); last = time.monotonic()
+            if strict and broken:
+                break
+            if sum(len(v) for _, v in waiting) >= shard or time.monotonic() - last > 10:
+                flush()
+                last = time.monotonic()
     flush()
     return failed
 
 # %% ../nbs/02_encode.ipynb #23a0c436
-ENGINES = {"local": "mmrec.encode:encode_batches", "ray": "mmrec.cluster:encode_on_ray"}  # a name -> where it is, loaded when asked for
+# a name -> where it is, loaded when asked for
+ENGINES = {"local": "mmrec.encode:encode_batches", "ray": "mmrec.cluster:encode_on_ray"}
+
 
 def _engine(engine: str | Callable, cache) -> Callable:
-    "What runs the planned batches: this process, the workers of a Ray cluster, or a function like `encode_batches`."
-    if callable(engine): return engine
-    if engine not in ENGINES: raise MMRecError(f"engine {engine!r} is not known; there are: {', '.join(ENGINES)}")
-    if engine == "ray" and cache is None: raise MMRecError("engine='ray' hands vectors over through the cache; give cache= a folder that all machines see")
+    """What runs the planned batches: this process, the workers of a Ray cluster, or a function like
+    `encode_batches`."""
+    if callable(engine):
+        return engine
+    if engine not in ENGINES:
+        raise MMRecError(f"engine {engine!r} is not known; there are: {', '.join(ENGINES)}")
+    if engine == "ray" and cache is None:
+        raise MMRecError(
+            "engine='ray' hands vectors over through the cache; give cache= a folder "
+            "that all machines see"
+        )
     return pkgutil.resolve_name(ENGINES[engine])
 
 # %% ../nbs/02_encode.ipynb #3742a15a
@@ -240,40 +420,68 @@ def encode_items(
     strict: bool = False,  # a broken file is an error instead of a missing item
     progress: bool = True,  # bars with items per second
     dtype: str = "float32",  # how vectors are stored: float16 halves the disk
-    engine: str | Callable = "local",  # "ray": the workers of a cluster, see 02c; or a function like `encode_batches`
+    # "ray": the workers of a cluster, see 02c; or a function like `encode_batches`
+    engine: str | Callable = "local",
     **loading,  # batch_size, workers, shard
 ) -> Dataset:
-    "The data set with a `Features` for each modality; what was encoded before comes from the cache."
+    """The data set with a `Features` for each modality; what was encoded before comes from the
+    cache."""
     given, features, lost = encoders is not None, {}, {}
     encoders = encoders if given else default_encoders(dataset)
-    folder = cache_dir()/"features" if cache is None else cache
+    folder = cache_dir() / "features" if cache is None else cache
     names = [getattr(e, "key", e.modality) for e in encoders]
-    if twice := [n for n in names if names.count(n) > 1]: raise MMRecError(f"two encoders for {twice[0]!r}; give one another `source`, or the vectors another name: encoder.key = ...")
+    if twice := [n for n in names if names.count(n) > 1]:
+        raise MMRecError(
+            f"two encoders for {twice[0]!r}; give one another `source`, or the "
+            f"vectors another name: encoder.key = ..."
+        )
     for name, e in zip(names, encoders):
         store = None if folder is False else FeatureCache(folder, e.fingerprint, dtype)
-        try: features[name] = encode_modality(dataset, e, store, strict, progress, engine=engine, **loading)
-        except Unreadable as why: lost[name] = why
-    if lost and not features and given: raise next(iter(lost.values()))
+        try:
+            features[name] = encode_modality(
+                dataset, e, store, strict, progress, engine=engine, **loading
+            )
+        except Unreadable as why:
+            lost[name] = why
+    if lost and not features and given:
+        raise next(iter(lost.values()))
     return _noted(dataset.with_features(features), dict(zip(names, encoders)), lost)
 
 # %% ../nbs/02_encode.ipynb #4a409305
 UNKNOWN = 0.1  # share of unknown tokens from which on a page says so
 
+
 def _noted(dataset: Dataset, encoders: dict, lost: dict) -> Dataset:
     "The data set with what encoding has to say in its account; what matters is printed, too."
-    found = [("unreadable", 0, f"{why}; the catalogue goes on without {name}") for name, why in lost.items()]
+    found = [
+        ("unreadable", 0, f"{why}; the catalogue goes on without {name}")
+        for name, why in lost.items()
+    ]
     for name, f in dataset.features.items():
-        if name not in encoders or name in lost: continue
+        if name not in encoders or name in lost:
+            continue
         e = encoders[name]
         here = dataset.has(getattr(e, "source", e.modality))
-        if n := int((here & ~f.present).sum()): found.append(("unreadable", n, f"{name}: {n:,} of {here.sum():,} items cannot be read"))
-        if e.modality != "text" or not hasattr(e, "unknown"): continue
+        if n := int((here & ~f.present).sum()):
+            found.append(("unreadable", n, f"{name}: {n:,} of {here.sum():,} items cannot be read"))
+        if e.modality != "text" or not hasattr(e, "unknown"):
+            continue
         if (share := e.unknown(read_raw(e, dataset, np.flatnonzero(here & f.present)))) >= UNKNOWN:
-            found.append(("unknown tokens", round(100 * share), f"{name}: {Path(e.name).name} does not know {share:.0%} of the tokens and hardly "
-                          "tells such items apart; an encoder that reads any script: TextEncoder('smollm2'), or a multilingual one of the hub"))
+            found.append(
+                (
+                    "unknown tokens",
+                    round(100 * share),
+                    f"{name}: {Path(e.name).name} does not know {share:.0%} of the "
+                    f"tokens and hardly "
+                    "tells such items apart; an encoder that reads any script: "
+                    "TextEncoder('smollm2'), or a multilingual one of the hub",
+                )
+            )
     for kind, n, text in found:
-        if kind != "unreadable" or not n: print(text)
-        if not any(note.text == text for note in dataset.account): dataset = dataset.noted(kind, n, text)
+        if kind != "unreadable" or not n:
+            print(text)
+        if not any(note.text == text for note in dataset.account):
+            dataset = dataset.noted(kind, n, text)
     return dataset
 
 # %% ../nbs/02_encode.ipynb #1f1304b0
@@ -285,7 +493,18 @@ def reduce_features(
 ) -> Features:
     "Principal axes of the training items; whitening keeps one loud axis from drowning the rest."
     fit = np.asarray(train_items)[features.present[train_items]]
-    if len(fit) <= dim: raise MMRecError(f"{dim} dimensions need more than {dim} training items with this modality, there are {len(fit)}")
+    if len(fit) <= dim:
+        raise MMRecError(
+            f"{dim} dimensions need more than {dim} training items with this "
+            f"modality, there are {len(fit)}"
+        )
     pca = PCA(dim, whiten=whiten, random_state=0).fit(features.values[fit])
     x = np.where(features.present[:, None], pca.transform(features.values), 0).astype(np.float32)
-    return Features(x, features.present, features.source | {"preprocessing": f"{features.source.get('preprocessing', '')} PCA {dim}{' white' * whiten}"})
+    return Features(
+        x,
+        features.present,
+        features.source
+        | {
+            "preprocessing": f"{features.source.get('preprocessing', '')} PCA {dim}{' white' * whiten}"
+        },
+    )

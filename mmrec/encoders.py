@@ -19,12 +19,22 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from . import need
 from .data import Dataset, MMRecError, best_device, seeded, seeded, seeded
-from .preprocess import MediaError, clean_text, image_transform, log_mel, read_audio, read_frames, read_image, resample
+from mmrec.preprocess import (
+    MediaError,
+    clean_text,
+    image_transform,
+    log_mel,
+    read_audio,
+    read_frames,
+    read_image,
+    resample,
+)
 from .pretrained import PACKAGED, MusiCNN, load_lite0, load_musicnn, locate
 
 # %% ../nbs/01c_encoders.ipynb #0ac73929
 class Encoder:
     "Base of the encoders: a subclass gives `prepare`, `collate`, `load_model` and `embed`."
+
     modality, batch_size, tuned = "", 16, False  # tuned: the model is not the one that `name` says
     prepare: Callable  # raw item -> tensor; light and picklable, it travels to worker processes
     collate: Callable = staticmethod(torch.stack)  # prepared items -> batch
@@ -33,58 +43,98 @@ class Encoder:
         self.name, self.pretrained = name, pretrained
         self.device = torch.device(device) if device else best_device()
         self.precision = "bfloat16" if self.device.type == "cuda" else "float32"
-        if self.device.type == "cuda": self.batch_size = 16 * type(self).batch_size  # a GPU is fed hundreds at a time
+        # a GPU is fed hundreds at a time
+        if self.device.type == "cuda":
+            self.batch_size = 16 * type(self).batch_size
         self.preprocessing = preprocessing  # whatever changes the vectors
 
     @cached_property
     def revision(self) -> str:
-        if self.pretrained and ":" not in self.name: return self._located[1]
-        return weights_hash(self.model)  # random weights, and those of another library, are named by what they are
+        if self.pretrained and ":" not in self.name:
+            return self._located[1]
+        # random weights, and those of another library, are named by what they are
+        return weights_hash(self.model)
+
     @cached_property
-    def _located(self) -> tuple[Path, str]: return locate(self.name)
+    def _located(self) -> tuple[Path, str]:
+        return locate(self.name)
+
     @cached_property
-    @torch.inference_mode(False)  # the first call of an encoder is inside: ordinary weights, which count their changes
-    def model(self) -> nn.Module: return self.load_model().float().eval().requires_grad_(False).to(self.device)  # not before it is needed
+    # the first call of an encoder is inside: ordinary weights, which count their changes
+    @torch.inference_mode(False)
+    # not before it is needed
+    def model(self) -> nn.Module:
+        return self.load_model().float().eval().requires_grad_(False).to(self.device)
+
     @property
     def fingerprint(self) -> str:
         "Changes whenever the vectors would: model, revision, preprocessing, precision."
-        local = self.name not in PACKAGED and Path(self.name).is_dir()  # a folder is what it holds, wherever it lies
-        text = json.dumps([type(self).__name__, "" if local else self.name, self.revision, self.preprocessing, self.precision], sort_keys=True)
+        # a folder is what it holds, wherever it lies
+        local = self.name not in PACKAGED and Path(self.name).is_dir()
+        text = json.dumps(
+            [
+                type(self).__name__,
+                "" if local else self.name,
+                self.revision,
+                self.preprocessing,
+                self.precision,
+            ],
+            sort_keys=True,
+        )
         return f"{Path(self.name).name.replace(':', '-')}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
     def __call__(self, batch) -> Float[Tensor, "batch dim"]:
         "Vectors of raw items, prepared items or a collated batch."
-        if isinstance(batch, (list, tuple)): batch = self.collate([self.prepare(x) for x in batch])
-        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+        if isinstance(batch, (list, tuple)):
+            batch = self.collate([self.prepare(x) for x in batch])
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"),
+        ):
             return self.embed(to_device(batch, self.device)).float()
 
 # %% ../nbs/01c_encoders.ipynb #4036c704
 def read_raw(
-    encoder,  # whose modality says what the cells hold, and whose `source`, where it has one, in which column
+    # whose modality says what the cells hold, and whose `source`, where it has one, in which column
+    encoder,
     dataset: Dataset,
     rows,  # of items that have it
 ) -> list:
     "What an encoder is given of some items: cells of a text column, paths of media files."
     column = getattr(encoder, "source", encoder.modality)
-    return [str(dataset.items[column].iloc[r]) if encoder.modality == "text" else dataset.path(r, column) for r in rows]
+    return [
+        str(dataset.items[column].iloc[r])
+        if encoder.modality == "text"
+        else dataset.path(r, column)
+        for r in rows
+    ]
+
 
 def to_device(batch, device):
     "A tensor or a dictionary of tensors on a device."
-    if isinstance(batch, Tensor): return batch.to(device, non_blocking=True)
-    return {k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in batch.items()}
+    if isinstance(batch, Tensor):
+        return batch.to(device, non_blocking=True)
+    return {
+        k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in batch.items()
+    }
 
 # %% ../nbs/01c_encoders.ipynb #e7e495a5
 def weights_hash(model: nn.Module) -> str:
     "Twelve digits that name all weights and statistics of a model."
     h = hashlib.sha256()
-    for k, v in sorted(model.state_dict().items()): h.update(k.encode()); h.update(v.detach().float().cpu().numpy().tobytes())
+    for k, v in sorted(model.state_dict().items()):
+        h.update(k.encode())
+        h.update(v.detach().float().cpu().numpy().tobytes())
     return h.hexdigest()[:12]
 
+
 def with_model(self: Encoder, model: nn.Module) -> Encoder:
-    "The same encoder around another (fine-tuned) model; its fingerprint is that of the new weights."
+    """The same encoder around another (fine-tuned) model; its fingerprint is that of the new
+    weights."""
     new = copy.copy(self)
     new.model, new.revision, new.tuned = model.eval(), weights_hash(model), True
     return new
+
 
 Encoder.with_model = with_model
 
@@ -95,72 +145,155 @@ def pool_tokens(
     how: str,  # "mean", "cls" or "last"
 ) -> Float[Tensor, "batch dim"]:
     "One vector per text; padding does not count."
-    if how == "cls": return hidden[:, 0]
-    if how == "last": return hidden[torch.arange(len(hidden), device=hidden.device), mask.sum(1).long() - 1]
-    if how != "mean": raise MMRecError(f"pooling {how!r} is not known; known: mean, cls, last")
+    if how == "cls":
+        return hidden[:, 0]
+    if how == "last":
+        return hidden[torch.arange(len(hidden), device=hidden.device), mask.sum(1).long() - 1]
+    if how != "mean":
+        raise MMRecError(f"pooling {how!r} is not known; known: mean, cls, last")
     m = mask[..., None].to(hidden.dtype)
     return (hidden * m).sum(1) / m.sum(1).clamp(min=1)
 
 # %% ../nbs/01c_encoders.ipynb #887d3cdb
 def _load_transformer(folder: Path, pretrained: bool, seed: int = 0) -> nn.Module:
-    "A transformers model from a local folder; with `pretrained=False` the same shape with random weights."
+    """A transformers model from a local folder; with `pretrained=False` the same shape with random
+    weights."""
     from transformers import AutoConfig, AutoModel
-    from transformers.utils import logging; logging.disable_progress_bar()  # loading takes a second
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # loading takes a second
     try:
-        if pretrained: return AutoModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-        with seeded(seed): return AutoModel.from_config(AutoConfig.from_pretrained(folder))
+        if pretrained:
+            return AutoModel.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+        with seeded(seed):
+            return AutoModel.from_config(AutoConfig.from_pretrained(folder))
     except (OSError, ValueError, KeyError) as e:
-        raise MMRecError(f"model folder {folder.name}: {str(e).splitlines()[0][:120]}; it needs config.json and model.safetensors") from None
+        raise MMRecError(
+            f"model folder {folder.name}: {str(e).splitlines()[0][:120]}; it needs "
+            f"config.json and model.safetensors"
+        ) from None
 
 # %% ../nbs/01c_encoders.ipynb #41c8e60d
 def prepare_text(raw: str) -> str:
     "Cleaned text; one in which nothing is left is no text."
-    if not (text := clean_text(raw)): raise MediaError("text holds no readable character; replace it or leave its cell empty")
+    if not (text := clean_text(raw)):
+        raise MediaError("text holds no readable character; replace it or leave its cell empty")
     return text
 
+
 _foreign = re.compile(r"[^\x00-\u024f\u2000-\u206f]")  # other than Latin letters and punctuation
-_one_at_a_time = threading.Lock()  # a tokenizer keeps its settings inside: two threads at once make it fail
+# a tokenizer keeps its settings inside: two threads at once make it fail
+_one_at_a_time = threading.Lock()
+
 
 def _tokenize(texts: list[str], tokenizer, max_length: int) -> dict[str, Tensor]:
     with _one_at_a_time:
-        out = tokenizer(texts, padding=True, truncation=True, max_length=max_length, return_tensors="pt", return_token_type_ids=False)
+        out = tokenizer(
+            texts,
+            padding=True,
+            truncation=True,
+            max_length=max_length,
+            return_tensors="pt",
+            return_token_type_ids=False,
+        )
     return {"input_ids": out["input_ids"], "attention_mask": out["attention_mask"]}
 
 # %% ../nbs/01c_encoders.ipynb #c02e2bc5
 class TextEncoder(Encoder):
     "Text vectors from a BERT- or GPT-style transformer: packaged name, local folder or hub id."
+
     modality, batch_size, prepare = "text", 32, staticmethod(prepare_text)
 
-    def __init__(self, name: str = "minilm", pooling: str = "mean", layer: int = -1, max_length: int = 128, normalize: bool = True,
-                 source: str = "text", pretrained: bool = True, device=None):  # source="title" reads that column and names its vectors so
-        super().__init__(name, pretrained, device, pooling=pooling, layer=layer, max_length=max_length, normalize=normalize)
-        self.pooling, self.layer, self.normalize, self.source, self.key = pooling, layer, normalize, source, source
+    def __init__(
+        self,
+        name: str = "minilm",
+        pooling: str = "mean",
+        layer: int = -1,
+        max_length: int = 128,
+        normalize: bool = True,
+        # source="title" reads that column and names its vectors so
+        source: str = "text",
+        pretrained: bool = True,
+        device=None,
+    ):
+        super().__init__(
+            name,
+            pretrained,
+            device,
+            pooling=pooling,
+            layer=layer,
+            max_length=max_length,
+            normalize=normalize,
+        )
+        self.pooling, self.layer, self.normalize, self.source, self.key = (
+            pooling,
+            layer,
+            normalize,
+            source,
+            source,
+        )
 
     @cached_property
     def tokenizer(self):
         from transformers import AutoTokenizer
+
         t = AutoTokenizer.from_pretrained(self._located[0], local_files_only=True)
-        if t.pad_token is None: t.pad_token = t.eos_token
-        t.padding_side = "right"  # so that the first token is the first and the last is mask.sum() - 1
+        if t.pad_token is None:
+            t.pad_token = t.eos_token
+        # so that the first token is the first and the last is mask.sum() - 1
+        t.padding_side = "right"
         return t
 
     @property
-    def collate(self): return partial(_tokenize, tokenizer=self.tokenizer, max_length=self.preprocessing["max_length"])
+    def collate(self):
+        return partial(
+            _tokenize, tokenizer=self.tokenizer, max_length=self.preprocessing["max_length"]
+        )
+
     def lengths(self, texts: list[str]) -> list[int]:
-        "Tokens of each text, by which batches are planned: with characters a batch would hold 6 % more padding."
-        count = partial(self.tokenizer, truncation=True, max_length=self.preprocessing["max_length"], return_attention_mask=False)
-        parts = ([clean_text(t) for t in texts[a:a+1000]] for a in range(0, len(texts), 1000))  # only the counts are kept
-        with _one_at_a_time: return [len(ids) for part in parts for ids in count(part)["input_ids"]]
+        """Tokens of each text, by which batches are planned: with characters a batch would hold 6 %
+        more padding."""
+        count = partial(
+            self.tokenizer,
+            truncation=True,
+            max_length=self.preprocessing["max_length"],
+            return_attention_mask=False,
+        )
+        # only the counts are kept
+        parts = ([clean_text(t) for t in texts[a : a + 1000]] for a in range(0, len(texts), 1000))
+        with _one_at_a_time:
+            return [len(ids) for part in parts for ids in count(part)["input_ids"]]
+
     def unknown(self, texts: list[str], most: int = 500) -> float:
-        "Share of tokens that are unknown to the model, in at most so many of the texts, evenly spread."
-        texts = [clean_text(t) for t in texts[::max(1, len(texts) // most)]]
-        if not _foreign.search(" ".join(texts)) and "tokenizer" not in self.__dict__: return 0.0  # spares loading it
-        if not texts or self.tokenizer.unk_token is None: return 0.0
-        with _one_at_a_time: ids = self.tokenizer(texts, add_special_tokens=False, return_attention_mask=False, truncation=True, max_length=512)["input_ids"]
-        return float(np.mean(np.concatenate(ids).astype(int) == self.tokenizer.unk_token_id)) if any(ids) else 0.0
+        """Share of tokens that are unknown to the model, in at most so many of the texts, evenly
+        spread."""
+        texts = [clean_text(t) for t in texts[:: max(1, len(texts) // most)]]
+        # spares loading it
+        if not _foreign.search(" ".join(texts)) and "tokenizer" not in self.__dict__:
+            return 0.0
+        if not texts or self.tokenizer.unk_token is None:
+            return 0.0
+        with _one_at_a_time:
+            ids = self.tokenizer(
+                texts,
+                add_special_tokens=False,
+                return_attention_mask=False,
+                truncation=True,
+                max_length=512,
+            )["input_ids"]
+        return (
+            float(np.mean(np.concatenate(ids).astype(int) == self.tokenizer.unk_token_id))
+            if any(ids)
+            else 0.0
+        )
+
     @property
-    def dim(self) -> int: return self.model.config.hidden_size
-    def load_model(self): return _load_transformer(self._located[0], self.pretrained)
+    def dim(self) -> int:
+        return self.model.config.hidden_size
+
+    def load_model(self):
+        return _load_transformer(self._located[0], self.pretrained)
+
     def embed(self, batch: dict) -> Float[Tensor, "batch dim"]:
         "Differentiable: fine-tuning uses it too."
         out = self.model(**batch, output_hidden_states=self.layer != -1)
@@ -170,40 +303,67 @@ class TextEncoder(Encoder):
 
 # %% ../nbs/01c_encoders.ipynb #e9b3b57a
 def _load_library(library: str, short: str, pretrained: bool) -> nn.Module:
-    "A model of timm or torchvision without the layer that names classes; random weights are the same each time."
+    """A model of timm or torchvision without the layer that names classes; random weights are the
+    same each time."""
     with seeded(0):
         if library == "timm":
             return need("timm").create_model(short, pretrained=pretrained, num_classes=0)
-        if library != "torchvision": raise MMRecError(f"model '{library}:{short}': known libraries are timm and torchvision")
-        model = need("torchvision.models").get_model(short, weights="DEFAULT" if pretrained else None)
+        if library != "torchvision":
+            raise MMRecError(f"model '{library}:{short}': known libraries are timm and torchvision")
+        model = need("torchvision.models").get_model(
+            short, weights="DEFAULT" if pretrained else None
+        )
         setattr(model, list(dict(model.named_children()))[-1], nn.Identity())
         return model
+
 
 def _load_vision(name: str, pretrained: bool) -> nn.Module:
     "A picture model by name: packaged, `timm:`, `torchvision:`, or transformers."
     library, _, short = name.rpartition(":")
     try:
-        if name == "efficientnet-lite0": return load_lite0(pretrained)
-        if library: return _load_library(library, short, pretrained)
-    except MMRecError: raise
+        if name == "efficientnet-lite0":
+            return load_lite0(pretrained)
+        if library:
+            return _load_library(library, short, pretrained)
+    except MMRecError:
+        raise
     except Exception as e:
-        raise MMRecError(f"model {name!r}: {type(e).__name__}, {str(e).splitlines()[0][:100]}; check the name or the network, "
-                         f"or use the packaged 'efficientnet-lite0'") from None
+        raise MMRecError(
+            f"model {name!r}: {type(e).__name__}, {str(e).splitlines()[0][:100]}; "
+            f"check the name or the network, "
+            f"or use the packaged 'efficientnet-lite0'"
+        ) from None
     return _load_transformer(locate(name)[0], pretrained)
 
 # %% ../nbs/01c_encoders.ipynb #0cfcaf15
 def prepare_image(raw, size: int, mean, std) -> Float[Tensor, "3 size size"]:
     "A path, a PIL picture or a ready tensor to a tensor."
-    if isinstance(raw, Tensor): return raw
-    return _transform(size, mean, std)(raw if isinstance(raw, Image.Image) else read_image(raw, draft=2 * size))
+    if isinstance(raw, Tensor):
+        return raw
+    return _transform(size, mean, std)(
+        raw if isinstance(raw, Image.Image) else read_image(raw, draft=2 * size)
+    )
+
 
 def wanted_pictures(folder: Path) -> dict:
-    "Side in pixels, mean and spread of the pictures that a transformers model was trained on; what it does not say is left out."
-    try: look = json.loads((folder/"preprocessor_config.json").read_text())
-    except OSError: return {}
+    """Side in pixels, mean and spread of the pictures that a transformers model was trained on;
+    what it does not say is left out."""
+    try:
+        look = json.loads((folder / "preprocessor_config.json").read_text())
+    except OSError:
+        return {}
     size = look.get("crop_size", look.get("size"))
-    if isinstance(size, dict): size = size.get("height") or size.get("shortest_edge")
-    return {k: v for k, v in {"size": size, **{k: tuple(look.get(f"image_{k}") or ()) for k in ("mean", "std")}}.items() if v}
+    if isinstance(size, dict):
+        size = size.get("height") or size.get("shortest_edge")
+    return {
+        k: v
+        for k, v in {
+            "size": size,
+            **{k: tuple(look.get(f"image_{k}") or ()) for k in ("mean", "std")},
+        }.items()
+        if v
+    }
+
 
 _transform = functools.lru_cache(lambda size, mean, std: image_transform(size, mean=mean, std=std))
 
@@ -212,196 +372,394 @@ def _foldable(model: nn.Module):
     for owner in model.modules():
         parts = list(owner.named_children())
         for (a, conv), (b, norm) in zip(parts, parts[1:]):
-            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d) and norm.track_running_stats: yield owner, a, conv, b, norm
+            if (
+                isinstance(conv, nn.Conv2d)
+                and isinstance(norm, nn.BatchNorm2d)
+                and norm.track_running_stats
+            ):
+                yield owner, a, conv, b, norm
+
 
 def fold_norms(model: nn.Module) -> nn.Module:
-    "A copy for inference in which convolutions do the batch normalisation behind them; the model itself where there is none."
-    if next(_foldable(model), None) is None: return model
+    """A copy for inference in which convolutions do the batch normalisation behind them; the model
+    itself where there is none."""
+    if next(_foldable(model), None) is None:
+        return model
     model = copy.deepcopy(model)
     for owner, a, conv, b, norm in list(_foldable(model)):
         setattr(owner, a, fuse_conv_bn_eval(conv, norm).to(memory_format=torch.channels_last))
-        setattr(owner, b, getattr(norm, "act", nn.Identity()))  # timm's normalisation brings its activation
+        # timm's normalisation brings its activation
+        setattr(owner, b, getattr(norm, "act", nn.Identity()))
     return model
+
 
 _folding = threading.Lock()
 
 # %% ../nbs/01c_encoders.ipynb #e03d0271
 class ImageEncoder(Encoder):
-    "Picture vectors: the packaged EfficientNet-lite0, `timm:NAME`, `torchvision:NAME`, a local folder or hub id."
+    """Picture vectors: the packaged EfficientNet-lite0, `timm:NAME`, `torchvision:NAME`, a local
+    folder or hub id."""
+
     modality, batch_size = "image", 16
     _folded = None, None, None  # a model, the state of its weights, and what it was folded to
 
-    def __init__(self, name: str = "efficientnet-lite0", size: int | None = None, layer: int = -1, pretrained: bool = True, device=None,
-                 mean: tuple | None = None, std: tuple | None = None):  # None: as the model's folder says, else 128 and ImageNet's
-        wants = {} if name == "efficientnet-lite0" or ":" in name else wanted_pictures(locate(name)[0])
+    def __init__(
+        self,
+        name: str = "efficientnet-lite0",
+        size: int | None = None,
+        layer: int = -1,
+        pretrained: bool = True,
+        device=None,
+        # None: as the model's folder says, else 128 and ImageNet's
+        mean: tuple | None = None,
+        std: tuple | None = None,
+    ):
+        wants = (
+            {} if name == "efficientnet-lite0" or ":" in name else wanted_pictures(locate(name)[0])
+        )
         size = size or wants.get("size", 128)
         imagenet = name != "efficientnet-lite0"
         mean = tuple(mean or wants.get("mean", (0.485, 0.456, 0.406) if imagenet else (0.5,) * 3))
         std = tuple(std or wants.get("std", (0.229, 0.224, 0.225) if imagenet else (0.5,) * 3))
-        super().__init__(name, pretrained, device, size=size, layer=layer, mean=mean, std=std, resize="middle")
-        self.size, self.layer, self.prepare = size, layer, partial(prepare_image, size=size, mean=mean, std=std)
+        super().__init__(
+            name, pretrained, device, size=size, layer=layer, mean=mean, std=std, resize="middle"
+        )
+        self.size, self.layer, self.prepare = (
+            size,
+            layer,
+            partial(prepare_image, size=size, mean=mean, std=std),
+        )
 
     @cached_property
-    def dim(self) -> int: return self(torch.zeros(1, 3, self.size, self.size)).shape[1]
-    def load_model(self): return _load_vision(self.name, self.pretrained).to(memory_format=torch.channels_last)  # a third faster
+    def dim(self) -> int:
+        return self(torch.zeros(1, 3, self.size, self.size)).shape[1]
+
+    # a third faster
+    def load_model(self):
+        return _load_vision(self.name, self.pretrained).to(memory_format=torch.channels_last)
+
     def folded(self) -> nn.Module:
-        "The model as it encodes: normalisation folded where no weight is being trained and a trial picture gives the same vector."
+        """The model as it encodes: normalisation folded where no weight is being trained and a
+        trial picture gives the same vector."""
         m, weights = self.model, [*self.model.parameters(), *self.model.buffers()]
-        if torch.is_grad_enabled() or m.training or any(w.requires_grad for w in weights): return m
+        if torch.is_grad_enabled() or m.training or any(w.requires_grad for w in weights):
+            return m
         state = sum(w._version for w in weights)  # counts changes in place
         with _folding:  # several lanes come here at once
-            if self._folded[0] is not m or self._folded[1] != state: self._folded = m, state, self._fold(m)
+            if self._folded[0] is not m or self._folded[1] != state:
+                self._folded = m, state, self._fold(m)
         return self._folded[2]
 
     def _fold(self, m: nn.Module) -> nn.Module:
-        trial = torch.randn(1, 3, self.size, self.size, generator=torch.Generator().manual_seed(0)).to(self.device)
-        with torch.autocast(self.device.type, enabled=False): new, old = self.embed(trial, quick := fold_norms(m)), self.embed(trial, m)
-        return quick if torch.allclose(new, old, rtol=1e-3, atol=1e-3 * float(old.abs().max())) else m
+        trial = torch.randn(
+            1, 3, self.size, self.size, generator=torch.Generator().manual_seed(0)
+        ).to(self.device)
+        with torch.autocast(self.device.type, enabled=False):
+            new, old = self.embed(trial, quick := fold_norms(m)), self.embed(trial, m)
+        return (
+            quick if torch.allclose(new, old, rtol=1e-3, atol=1e-3 * float(old.abs().max())) else m
+        )
 
-    def embed(self, x: Float[Tensor, "batch 3 size size"], model: nn.Module | None = None) -> Float[Tensor, "batch dim"]:
+    def embed(
+        self, x: Float[Tensor, "batch 3 size size"], model: nn.Module | None = None
+    ) -> Float[Tensor, "batch dim"]:
         "Differentiable: fine-tuning uses it too."
-        m, x = self.folded() if model is None else model, x.contiguous(memory_format=torch.channels_last)
+        m, x = (
+            self.folded() if model is None else model,
+            x.contiguous(memory_format=torch.channels_last),
+        )
         if hasattr(m, "forward_intermediates"):  # timm
-            if self.layer == -1: return m.forward_head(m.forward_features(x), pre_logits=True)
-            return m.forward_intermediates(x, indices=[self.layer], intermediates_only=True)[0].mean((2, 3))
-        if not hasattr(m, "config"): return m(x).flatten(1)
+            if self.layer == -1:
+                return m.forward_head(m.forward_features(x), pre_logits=True)
+            return m.forward_intermediates(x, indices=[self.layer], intermediates_only=True)[
+                0
+            ].mean((2, 3))
+        if not hasattr(m, "config"):
+            return m(x).flatten(1)
         out = m(pixel_values=x)
-        return out.pooler_output.flatten(1) if getattr(out, "pooler_output", None) is not None else out.last_hidden_state.mean(1)
+        return (
+            out.pooler_output.flatten(1)
+            if getattr(out, "pooler_output", None) is not None
+            else out.last_hidden_state.mean(1)
+        )
 
 # %% ../nbs/01c_encoders.ipynb #d8c221c7
 def prepare_audio(raw, max_seconds: float) -> Float[Tensor, "patches 187 96"]:
     "A path or a waveform at 16 kHz to log-mel patches of three seconds."
-    if isinstance(raw, Tensor) and raw.ndim == 3: return raw
-    L, n = log_mel(raw if isinstance(raw, Tensor) else read_audio(raw, max_seconds=max_seconds)), MusiCNN.FRAMES
-    if len(L) < n: L = nn.functional.pad(L, (0, 0, 0, n - len(L)))
-    return L[:len(L) // n * n].reshape(-1, n, L.shape[1])
+    if isinstance(raw, Tensor) and raw.ndim == 3:
+        return raw
+    L, n = (
+        log_mel(raw if isinstance(raw, Tensor) else read_audio(raw, max_seconds=max_seconds)),
+        MusiCNN.FRAMES,
+    )
+    if len(L) < n:
+        L = nn.functional.pad(L, (0, 0, 0, n - len(L)))
+    return L[: len(L) // n * n].reshape(-1, n, L.shape[1])
+
 
 def _stack_patches(items: list[Tensor]) -> dict:
     return {"x": torch.cat(items), "counts": [len(x) for x in items]}  # patches of each sound
 
 # %% ../nbs/01c_encoders.ipynb #7d7c9227
 class AudioEncoder(Encoder):
-    "Sound vectors: the packaged MusiCNN (200 features, 1506 with layer=-2, 50 tags with layer=0), a local folder or hub id."
+    """Sound vectors: the packaged MusiCNN (200 features, 1506 with layer=-2, 50 tags with layer=0),
+    a local folder or hub id."""
+
     modality, batch_size = "audio", 8
 
-    def __init__(self, name: str = "musicnn", layer: int = -1, max_seconds: float = 30, source: str = "audio", pretrained: bool = True,
-                 device=None):  # source="video" listens to the sound track of the videos
+    def __init__(
+        self,
+        name: str = "musicnn",
+        layer: int = -1,
+        max_seconds: float = 30,
+        source: str = "audio",
+        pretrained: bool = True,
+        device=None,  # source="video" listens to the sound track of the videos
+    ):
         own = name == "musicnn"
-        super().__init__(name, pretrained, device, layer=layer, max_seconds=max_seconds, **({} if own else {"resample": "sinc"}))
+        super().__init__(
+            name,
+            pretrained,
+            device,
+            layer=layer,
+            max_seconds=max_seconds,
+            **({} if own else {"resample": "sinc"}),
+        )
         self.layer, self.source = layer, source
-        if own: self.prepare, self.collate = partial(prepare_audio, max_seconds=max_seconds), _stack_patches
-        else: self.prepare, self.collate = partial(_prepare_wave, max_seconds=max_seconds, name=name), partial(_extract, name=name)
+        if own:
+            self.prepare, self.collate = (
+                partial(prepare_audio, max_seconds=max_seconds),
+                _stack_patches,
+            )
+        else:
+            self.prepare, self.collate = (
+                partial(_prepare_wave, max_seconds=max_seconds, name=name),
+                partial(_extract, name=name),
+            )
 
     @cached_property
-    def dim(self) -> int: return self([torch.zeros(16_000)]).shape[1]
+    def dim(self) -> int:
+        return self([torch.zeros(16_000)]).shape[1]
+
     def load_model(self):
-        return load_musicnn(self.pretrained) if self.name == "musicnn" else _load_transformer(self._located[0], self.pretrained)
+        return (
+            load_musicnn(self.pretrained)
+            if self.name == "musicnn"
+            else _load_transformer(self._located[0], self.pretrained)
+        )
+
     def embed(self, batch: dict) -> Float[Tensor, "batch dim"]:
         "Differentiable: mean over a sound's patches."
         if self.name != "musicnn":
             out = self.model(**{k: v for k, v in batch.items() if k != "share"})
-            if getattr(out, "pooler_output", None) is not None: return out.pooler_output
-            return pool_tokens(out.last_hidden_state, _real_frames(self.model, out.last_hidden_state.shape[1], batch), "mean")
-        few = 2 if self.device.type == "cpu" else 128  # the maps of two patches stay in a CPU's cache: twice as fast as eight
+            if getattr(out, "pooler_output", None) is not None:
+                return out.pooler_output
+            return pool_tokens(
+                out.last_hidden_state,
+                _real_frames(self.model, out.last_hidden_state.shape[1], batch),
+                "mean",
+            )
+        # the maps of two patches stay in a CPU's cache: twice as fast as eight
+        few = 2 if self.device.type == "cpu" else 128
         x = torch.cat([self.model(x, self.layer) for x in batch["x"].split(few)])
         return torch.stack([v.mean(0) for v in x.split(batch["counts"])])
 
 # %% ../nbs/01c_encoders.ipynb #e49c04f3
 def _real_frames(model: nn.Module, frames: int, batch: dict) -> Float[Tensor, "batch frames"]:
-    "Which frames of each sound are sound and not padding: as the model counts them, else by its share of the longest."
+    """Which frames of each sound are sound and not padding: as the model counts them, else by its
+    share of the longest."""
     exact = getattr(model, "_get_feature_vector_attention_mask", None)
-    if exact and "attention_mask" in batch: return exact(frames, batch["attention_mask"])
-    return torch.arange(frames, device=batch["share"].device) < (batch["share"][:, None] * frames).round().clamp(min=1)
+    if exact and "attention_mask" in batch:
+        return exact(frames, batch["attention_mask"])
+    return torch.arange(frames, device=batch["share"].device) < (
+        batch["share"][:, None] * frames
+    ).round().clamp(min=1)
+
 
 def _prepare_wave(raw, max_seconds: float, name: str) -> Float[Tensor, "samples"]:
     "A path, or a waveform at 16 kHz, at the rate that the model was trained on."
     rate = _extractor(name).sampling_rate
-    return resample(raw, 16_000, rate) if isinstance(raw, Tensor) else read_audio(raw, rate, max_seconds)
+    return (
+        resample(raw, 16_000, rate)
+        if isinstance(raw, Tensor)
+        else read_audio(raw, rate, max_seconds)
+    )
+
 
 @functools.lru_cache
 def _extractor(name: str):
     from transformers import AutoFeatureExtractor
+
     return AutoFeatureExtractor.from_pretrained(locate(name)[0], local_files_only=True)
+
 
 def _extract(waves: list[Tensor], name: str) -> dict[str, Tensor]:
     "What a transformers model wants to hear, computed by its own feature extractor."
     f, n = _extractor(name), torch.tensor([float(len(w)) for w in waves])
-    return dict(f([w.numpy() for w in waves], sampling_rate=f.sampling_rate, return_tensors="pt", padding=True)) | {"share": n / n.max()}
+    return dict(
+        f(
+            [w.numpy() for w in waves],
+            sampling_rate=f.sampling_rate,
+            return_tensors="pt",
+            padding=True,
+        )
+    ) | {"share": n / n.max()}
 
 # %% ../nbs/01c_encoders.ipynb #edade791
-def prepare_video(raw, frames: int, prepare: Callable, listen: Callable | None = None, draft: int | None = None):
-    "Evenly spread frames of a video, each prepared like a picture; with `listen` also its sound, None where there is none to hear."
-    x = raw if isinstance(raw, Tensor) else torch.stack([prepare(f) for f in read_frames(raw, frames, draft=draft)])
-    if listen is None: return x
-    try: return x, None if isinstance(raw, Tensor) else listen(raw)
-    except MediaError: return x, None
+def prepare_video(
+    raw, frames: int, prepare: Callable, listen: Callable | None = None, draft: int | None = None
+):
+    """Evenly spread frames of a video, each prepared like a picture; with `listen` also its sound,
+    None where there is none to hear."""
+    x = (
+        raw
+        if isinstance(raw, Tensor)
+        else torch.stack([prepare(f) for f in read_frames(raw, frames, draft=draft)])
+    )
+    if listen is None:
+        return x
+    try:
+        return x, None if isinstance(raw, Tensor) else listen(raw)
+    except MediaError:
+        return x, None
+
 
 def _stack_videos(items: list[tuple], collate: Callable) -> dict:
     sounds = [s for _, s in items if s is not None]
-    return {"frames": torch.stack([x for x, _ in items]), "heard": torch.tensor([s is not None for _, s in items])} | (collate(sounds) if sounds else {})
+    return {
+        "frames": torch.stack([x for x, _ in items]),
+        "heard": torch.tensor([s is not None for _, s in items]),
+    } | (collate(sounds) if sounds else {})
 
 # %% ../nbs/01c_encoders.ipynb #1ad42fa8
 class VideoEncoder(Encoder):
-    "Mean vector of evenly spread frames, followed by that of the sound track where an encoder for it is given."
+    """Mean vector of evenly spread frames, followed by that of the sound track where an encoder for
+    it is given."""
+
     modality, batch_size = "video", 4
 
-    def __init__(self, image_encoder: Encoder | None = None, frames: int = 4, sound: Encoder | None = None):
+    def __init__(
+        self, image_encoder: Encoder | None = None, frames: int = 4, sound: Encoder | None = None
+    ):
         self.image, self.sound = image_encoder or ImageEncoder(), sound
-        also = {"image": type(self.image).__name__} | ({"sound": sound.fingerprint} if sound else {})
-        super().__init__(self.image.name, self.image.pretrained, self.image.device, frames=frames, **self.image.preprocessing, **also)
-        self.prepare = partial(prepare_video, frames=frames, prepare=self.image.prepare, listen=sound and sound.prepare,
-                               draft=2 * self.image.preprocessing.get("size", 224))
-        if sound: self.collate = partial(_stack_videos, collate=sound.collate)
+        also = {"image": type(self.image).__name__} | (
+            {"sound": sound.fingerprint} if sound else {}
+        )
+        super().__init__(
+            self.image.name,
+            self.image.pretrained,
+            self.image.device,
+            frames=frames,
+            **self.image.preprocessing,
+            **also,
+        )
+        self.prepare = partial(
+            prepare_video,
+            frames=frames,
+            prepare=self.image.prepare,
+            listen=sound and sound.prepare,
+            draft=2 * self.image.preprocessing.get("size", 224),
+        )
+        if sound:
+            self.collate = partial(_stack_videos, collate=sound.collate)
 
     @cached_property
-    def revision(self) -> str: return self.image.revision
+    def revision(self) -> str:
+        return self.image.revision
+
     @property
-    def model(self): return self.image.model
+    def model(self):
+        return self.image.model
+
     @property
-    def dim(self) -> int: return self.image.dim + (self.sound.dim if self.sound else 0)
+    def dim(self) -> int:
+        return self.image.dim + (self.sound.dim if self.sound else 0)
+
     def embed(self, batch) -> Float[Tensor, "batch dim"]:
         "Differentiable: mean over frames; then the sound."
         x = batch["frames"] if self.sound else batch
         v = self.image.embed(x.flatten(0, 1)).unflatten(0, x.shape[:2]).mean(1)
-        if self.sound is None: return v
+        if self.sound is None:
+            return v
         heard = v.new_zeros(len(v), self.sound.dim)
         if batch["heard"].any():
-            heard[batch["heard"]] = self.sound.embed({k: t for k, t in batch.items() if k not in ("frames", "heard")}).to(v.dtype)
+            heard[batch["heard"]] = self.sound.embed(
+                {k: t for k, t in batch.items() if k not in ("frames", "heard")}
+            ).to(v.dtype)
         return torch.cat([v, heard], 1)
 
 # %% ../nbs/01c_encoders.ipynb #6013ad1c
 def default_encoders(dataset: Dataset, device=None) -> list[Encoder]:
     "One packaged encoder for each raw modality that the items have."
     image = ImageEncoder(device=device)
-    made = {"text": lambda: TextEncoder(device=device), "image": lambda: image, "audio": lambda: AudioEncoder(device=device),
-            "video": lambda: VideoEncoder(image)}
+    made = {
+        "text": lambda: TextEncoder(device=device),
+        "image": lambda: image,
+        "audio": lambda: AudioEncoder(device=device),
+        "video": lambda: VideoEncoder(image),
+    }
     return [made[m]() for m in dataset.modalities]
 
 # %% ../nbs/01c_encoders.ipynb #e5ed413d
 class JointEncoder(TextEncoder):
-    "The text or the picture side of a CLIP-style model (Radford et al., 2021): local folder or hub id."
-    def __init__(self, name: str, modality: str = "text", size: int | None = None, pretrained: bool = True, device=None):
+    """The text or the picture side of a CLIP-style model (Radford et al., 2021): local folder or
+    hub id."""
+
+    def __init__(
+        self,
+        name: str,
+        modality: str = "text",
+        size: int | None = None,
+        pretrained: bool = True,
+        device=None,
+    ):
         folder = locate(name)[0]
         if not (wants := wanted_pictures(folder)):
-            raise MMRecError(f"model folder {folder.name}: no preprocessor_config.json, so it is no image-text model")
-        size, mean, std = size or wants.get("size", 224), wants.get("mean", (0.5,) * 3), wants.get("std", (0.5,) * 3)
-        config = json.loads((folder/"config.json").read_text())
+            raise MMRecError(
+                f"model folder {folder.name}: no preprocessor_config.json, so it is "
+                f"no image-text model"
+            )
+        size, mean, std = (
+            size or wants.get("size", 224),
+            wants.get("mean", (0.5,) * 3),
+            wants.get("std", (0.5,) * 3),
+        )
+        config = json.loads((folder / "config.json").read_text())
         length = config.get("text_config", {}).get("max_position_embeddings", 77)
-        super().__init__(name, max_length=length, source=modality, pretrained=pretrained, device=device)
-        self.modality, self.preprocessing = modality, self.preprocessing | {"side": modality, "size": size, "mean": mean, "std": std, "resize": "middle"}
-        if modality == "image": self.prepare = partial(prepare_image, size=size, mean=mean, std=std)
+        super().__init__(
+            name, max_length=length, source=modality, pretrained=pretrained, device=device
+        )
+        self.modality, self.preprocessing = (
+            modality,
+            self.preprocessing
+            | {"side": modality, "size": size, "mean": mean, "std": std, "resize": "middle"},
+        )
+        if modality == "image":
+            self.prepare = partial(prepare_image, size=size, mean=mean, std=std)
+
     @property
-    def collate(self): return super().collate if self.modality == "text" else torch.stack
+    def collate(self):
+        return super().collate if self.modality == "text" else torch.stack
+
     @property
-    def dim(self) -> int: return self.model.config.projection_dim
+    def dim(self) -> int:
+        return self.model.config.projection_dim
+
     def embed(self, batch) -> Float[Tensor, "batch dim"]:
         "Differentiable; length 1."
-        out = self.model.get_text_features(**batch) if self.modality == "text" else self.model.get_image_features(pixel_values=batch)
+        out = (
+            self.model.get_text_features(**batch)
+            if self.modality == "text"
+            else self.model.get_image_features(pixel_values=batch)
+        )
         return nn.functional.normalize(getattr(out, "pooler_output", out), dim=-1)
 
 # %% ../nbs/01c_encoders.ipynb #559d94fc
 def joint_encoders(name: str, device=None) -> list[Encoder]:
     "Text and picture encoder of one CLIP-style model, sharing its weights."
-    text, image = JointEncoder(name, "text", device=device), JointEncoder(name, "image", device=device)
+    text, image = (
+        JointEncoder(name, "text", device=device),
+        JointEncoder(name, "image", device=device),
+    )
     image.__dict__["model"] = text.model
     return [text, image]

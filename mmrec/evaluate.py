@@ -20,80 +20,105 @@ def rank_metrics(
     rank: Int[np.ndarray, "pairs"],  # its position in that user's ranking, 0 is best
     ks=(10, 20),  # list lengths
 ) -> pd.DataFrame:
-    "Recall, precision, NDCG, MAP, MRR and hit rate at each K, one row per user (trec_eval's definitions, binary relevance)."
+    """Recall, precision, NDCG, MAP, MRR and hit rate at each K, one row per user (trec_eval's
+    definitions, binary relevance)."""
     by = np.lexsort((rank, user))
     users, start, n = np.unique(user[by], return_index=True, return_counts=True)
     u, r = np.repeat(np.arange(len(users)), n), rank[by]
-    nth = np.arange(len(r)) - start[u] + 1  # this item is the nth relevant one in its user's ranking
+    # this item is the nth relevant one in its user's ranking
+    nth = np.arange(len(r)) - start[u] + 1
     total = lambda x: np.bincount(u, x, minlength=len(users))
     out = {}
     for k in ks:
         hit = r < k
-        ideal = np.concatenate([[0.], np.cumsum(1/np.log2(np.arange(k) + 2))])
-        out[f"recall@{k}"] = total(hit)/n
-        out[f"precision@{k}"] = total(hit)/k
-        out[f"ndcg@{k}"] = total(hit/np.log2(r + 2))/ideal[np.minimum(n, k)]
-        out[f"map@{k}"] = total(hit*nth/(r + 1))/n
-        out[f"mrr@{k}"] = np.where(hit, 1/(r + 1), 0)[start]
+        ideal = np.concatenate([[0.0], np.cumsum(1 / np.log2(np.arange(k) + 2))])
+        out[f"recall@{k}"] = total(hit) / n
+        out[f"precision@{k}"] = total(hit) / k
+        out[f"ndcg@{k}"] = total(hit / np.log2(r + 2)) / ideal[np.minimum(n, k)]
+        out[f"map@{k}"] = total(hit * nth / (r + 1)) / n
+        out[f"mrr@{k}"] = np.where(hit, 1 / (r + 1), 0)[start]
         out[f"hitrate@{k}"] = hit[start].astype(float)
     return pd.DataFrame(out, index=pd.Index(users, name="user"))
 
 # %% ../nbs/06_evaluate.ipynb #e7526121
 NEVER = np.iinfo(np.int32).max  # the rank of what no list holds
 
+
 @lru_cache(4)
 def tie_order(n_items: int) -> Int[np.ndarray, "items"]:
     "A fixed shuffled place for every item; among equal scores the lower place comes first."
     return np.random.default_rng(0).permutation(n_items)
 
+
 def _count(scores: torch.Tensor, own: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    "How many scores of each row are above its `own`, and how many are equal to it (itself among them)."
-    if scores.device.type != "cpu": return tuple(x.sum(1).cpu().numpy() for x in (scores > own, scores == own))
-    words = -(-scores.shape[1]//8)  # of eight comparisons; up to 255 of them are added as if they were numbers, no byte overflows
-    parts = -(-words//255)
-    true = np.empty((len(scores), 8*parts*-(-words//parts)), bool)
-    true[:, scores.shape[1]:] = False
+    """How many scores of each row are above its `own`, and how many are equal to it (itself among
+    them)."""
+    if scores.device.type != "cpu":
+        return tuple(x.sum(1).cpu().numpy() for x in (scores > own, scores == own))
+    # of eight comparisons; up to 255 of them are added as if they were numbers, no byte overflows
+    words = -(-scores.shape[1] // 8)
+    parts = -(-words // 255)
+    true = np.empty((len(scores), 8 * parts * -(-words // parts)), bool)
+    true[:, scores.shape[1] :] = False
+
     def number(compare):  # numpy compares several times faster than torch
-        compare(scores.numpy(), own.numpy(), out=true[:, :scores.shape[1]])
-        return true.view(np.int64).reshape(len(true), parts, -1).sum(2).view(np.uint8).reshape(len(true), -1).sum(1, dtype=np.int64)
+        compare(scores.numpy(), own.numpy(), out=true[:, : scores.shape[1]])
+        return (
+            true.view(np.int64)
+            .reshape(len(true), parts, -1)
+            .sum(2)
+            .view(np.uint8)
+            .reshape(len(true), -1)
+            .sum(1, dtype=np.int64)
+        )
+
     return number(np.greater), number(np.equal)
+
 
 def relevant_ranks(
     scores: Float[torch.Tensor, "users items"],  # -inf where an item must not be recommended
     row: Int[np.ndarray, "pairs"],  # sorted; every row of scores at least once
     item: Int[np.ndarray, "pairs"],  # a relevant item of that row
 ) -> tuple[Int[np.ndarray, "pairs"], Float[np.ndarray, "pairs"]]:
-    "Rank of each relevant item (ties by `tie_order`), and its mid-rank (ties share their mean place); `NEVER`, and how many are ranked, for one scored -inf."
+    """Rank of each relevant item (ties by `tie_order`), and its mid-rank (ties share their mean
+    place); `NEVER`, and how many are ranked, for one scored -inf."""
     place = tie_order(scores.shape[1])
     nth = np.arange(len(row)) - np.searchsorted(row, row)
     above, same = np.zeros(len(row), np.int64), np.zeros(len(row), np.int64)
-    for j in range(nth.max(initial=-1) + 1):  # the first relevant item of all users, then the second of those who have two
+    # the first relevant item of all users, then the second of those who have two
+    for j in range(nth.max(initial=-1) + 1):
         at = np.flatnonzero(nth == j)
         s = scores if len(at) == len(scores) else scores[torch.from_numpy(row[at])]
-        above[at], same[at] = _count(s, s.gather(1, torch.from_numpy(item[at, None]).long().to(s.device)))
+        above[at], same[at] = _count(
+            s, s.gather(1, torch.from_numpy(item[at, None]).long().to(s.device))
+        )
     same -= 1
     rank = above.copy()
     own = scores[torch.from_numpy(row), torch.from_numpy(item).long()].cpu().numpy()
     lost = own == -np.inf
-    tied, size = np.flatnonzero(same*~lost), max(1, 2**22//max(1, len(place)))
-    for p in (tied[i:i + size] for i in range(0, len(tied), size)):  # those of equal score that the shuffle puts first
+    tied, size = np.flatnonzero(same * ~lost), max(1, 2**22 // max(1, len(place)))
+    # those of equal score that the shuffle puts first
+    for p in (tied[i : i + size] for i in range(0, len(tied), size)):
         s = scores[torch.from_numpy(row[p])].cpu().numpy()
         rank[p] += ((s == own[p, None]) & (place < place[item[p], None])).sum(1)
-    return np.where(lost, NEVER, rank), np.where(lost, above, above + same/2)
+    return np.where(lost, NEVER, rank), np.where(lost, above, above + same / 2)
 
 # %% ../nbs/06_evaluate.ipynb #c711c2f4
 def best_of(
     scores: Float[torch.Tensor, "rows items"],
     k: int,  # no more than there are items
 ) -> tuple[Float[torch.Tensor, "rows k"], Int[torch.Tensor, "rows k"]]:
-    "As `scores.topk(k)`, sooner on a CPU: only the k groups of items with the largest maxima are searched."
+    """As `scores.topk(k)`, sooner on a CPU: only the k groups of items with the largest maxima are
+    searched."""
     n = scores.shape[1]
-    size = int(.75*(n/k)**.5)  # about as many maxima as candidates
-    if size < 8 or scores.device.type != "cpu": return scores.topk(k, dim=1)
-    groups = n//size  # item i is in group i % groups: maxima run along the row, several at a time
-    near = scores[:, :groups*size].unflatten(1, (size, groups)).amax(1).topk(k, dim=1).indices
-    item = (near[:, None] + groups*torch.arange(size)[:, None]).flatten(1)
-    item = torch.cat([item, torch.arange(groups*size, n).expand(len(item), -1)], 1)  # what no whole group holds
+    size = int(0.75 * (n / k) ** 0.5)  # about as many maxima as candidates
+    if size < 8 or scores.device.type != "cpu":
+        return scores.topk(k, dim=1)
+    groups = n // size  # item i is in group i % groups: maxima run along the row, several at a time
+    near = scores[:, : groups * size].unflatten(1, (size, groups)).amax(1).topk(k, dim=1).indices
+    item = (near[:, None] + groups * torch.arange(size)[:, None]).flatten(1)
+    # what no whole group holds
+    item = torch.cat([item, torch.arange(groups * size, n).expand(len(item), -1)], 1)
     best, at = scores.gather(1, item).topk(k, dim=1)
     return best, item.gather(1, at)
 
@@ -102,9 +127,11 @@ def top_k(
     scores: Float[torch.Tensor, "users items"],
     k: int,
 ) -> tuple[Int[torch.Tensor, "users k"], Float[torch.Tensor, "users k"]]:
-    "The k best items of each row and their scores, best first, ties by `tie_order`, NaN before all."
+    """The k best items of each row and their scores, best first, ties by `tie_order`, NaN before
+    all."""
     n, k = scores.shape[1], whole(k, "top_k: k")
-    if k >= n: value, item = scores.sort(dim=1, descending=True)
+    if k >= n:
+        value, item = scores.sort(dim=1, descending=True)
     else:
         value, item = best_of(scores, k + 1)
         shared = (value[:, k - 1] == value[:, k]).nonzero()[:, 0]
@@ -112,12 +139,14 @@ def top_k(
         if len(shared):
             at = torch.from_numpy(np.argsort(tie_order(n))).to(scores.device)  # item at each place
             s, last = scores[shared][:, at], value[shared, -1:]
-            above, same = ~(s <= last), s == last  # NaN is above: whoever looks for it shall find it
+            # NaN is above: whoever looks for it shall find it
+            above, same = ~(s <= last), s == last
             keep = above | (same & (same.cumsum(1) <= k - above.sum(1, keepdim=True)))
             item[shared] = at[keep.nonzero()[:, 1]].view(-1, k)
             value[shared] = scores[shared].gather(1, item[shared])
     falling = (value[:, 1:] < value[:, :-1]).all(1)
-    again = (~falling).nonzero()[:, 0]  # equal neighbours, or those found above: by place, then by score
+    # equal neighbours, or those found above: by place, then by score
+    again = (~falling).nonzero()[:, 0]
     if len(again):
         i, v = item[again], value[again]
         by = torch.from_numpy(tie_order(n)).to(scores.device)[i].argsort(1)
@@ -129,78 +158,130 @@ def top_k(
 @dataclass(frozen=True, repr=False)
 class Result:
     "How well one model ranked: for each user, for each relevant item, and in the mean."
+
     per_user: pd.DataFrame  # index: user row; columns: metrics
     pairs: pd.DataFrame  # user, item, rank: one line per relevant item
-    lists: Int[np.ndarray, "users k"]  # the item rows recommended to each of those users; -1 where none is left
+    # the item rows recommended to each of those users; -1 where none is left
+    lists: Int[np.ndarray, "users k"]
     protocol: dict  # split, exclude, candidates: what the numbers mean
     catalogue: dict = field(default_factory=dict)  # metrics of all lists together, e.g. coverage
 
     @property
-    def mean(self) -> dict: return self.per_user.mean().to_dict() | self.catalogue
+    def mean(self) -> dict:
+        return self.per_user.mean().to_dict() | self.catalogue
 
-    def interval(self, metric: str, level: float = .95, draws: int = 1000, seed: int = 0) -> tuple[float, float]:
-        "Percentile bootstrap over users: where the mean would fall with another sample of such users."
+    def interval(
+        self, metric: str, level: float = 0.95, draws: int = 1000, seed: int = 0
+    ) -> tuple[float, float]:
+        """Percentile bootstrap over users: where the mean would fall with another sample of such
+        users."""
         return bootstrap(self.per_user[metric].to_numpy(), level, draws, seed)
 
     def __repr__(self):
         p = self.protocol
-        return (f"{p['split']}: {len(self.per_user):,} users, {len(self.pairs):,} relevant items, ranked among {p['candidates']} items "
-                f"without the user's {p['exclude']} items\n" + "  ".join(f"{m} {v:.4f}" for m, v in self.mean.items()))
+        return (
+            f"{p['split']}: {len(self.per_user):,} users, {len(self.pairs):,} "
+            f"relevant items, ranked among {p['candidates']} items "
+            f"without the user's {p['exclude']} items\n"
+            + "  ".join(f"{m} {v:.4f}" for m, v in self.mean.items())
+        )
 
-def bootstrap(x: Float[np.ndarray, "users"], level=.95, draws=1000, seed=0) -> tuple[float, float]:
+
+def bootstrap(x: Float[np.ndarray, "users"], level=0.95, draws=1000, seed=0) -> tuple[float, float]:
     "Interval of the mean of x under resampling with replacement; NaN is left out."
     x, rng = np.asarray(x, float), np.random.default_rng(seed)
     value, count = np.unique(x[~np.isnan(x)], return_counts=True)
     n = count.sum()
-    if not n: return np.nan, np.nan
-    if 16*len(value) < n:  # many people share few values: draw how often each value falls
-        means = rng.multinomial(n, count/n, draws) @ value/n
+    if not n:
+        return np.nan, np.nan
+    if 16 * len(value) < n:  # many people share few values: draw how often each value falls
+        means = rng.multinomial(n, count / n, draws) @ value / n
     else:  # as many people as values: draw the people, a few million at a time
-        x, size = np.repeat(value, count), max(1, 2**22//n)
-        means = np.concatenate([x[rng.integers(0, n, (min(size, draws - d), n), dtype=np.int32)].mean(1) for d in range(0, draws, size)])
-    return tuple(np.quantile(means, [(1 - level)/2, (1 + level)/2]).tolist())
+        x, size = np.repeat(value, count), max(1, 2**22 // n)
+        means = np.concatenate(
+            [
+                x[rng.integers(0, n, (min(size, draws - d), n), dtype=np.int32)].mean(1)
+                for d in range(0, draws, size)
+            ]
+        )
+    return tuple(np.quantile(means, [(1 - level) / 2, (1 + level) / 2]).tolist())
 
 # %% ../nbs/06_evaluate.ipynb #190af741
 def _protocol(dataset: Dataset, split: str, exclude: str, candidates, users):
-    "Relevant pairs and excluded pairs (CSR, users x items), the candidates' mask and the name of what is excluded, checked."
-    if split not in ("valid", "test"): raise MMRecError(f"evaluate: split '{split}' is not known; use 'valid' or 'test'")
+    """Relevant pairs and excluded pairs (CSR, users x items), the candidates' mask and the name of
+    what is excluded, checked."""
+    if split not in ("valid", "test"):
+        raise MMRecError(f"evaluate: split '{split}' is not known; use 'valid' or 'test'")
     if not set(str(exclude).split("+")) <= {"train", "valid", "none"}:
-        raise MMRecError(f"evaluate: exclude '{exclude}' is not known; use 'train+valid', 'train' or 'none'")
-    parts = [p for p in exclude.split("+") if p not in (split, "none")]  # the answers themselves are never excluded
+        raise MMRecError(
+            f"evaluate: exclude '{exclude}' is not known; use 'train+valid', 'train' or 'none'"
+        )
+    # the answers themselves are never excluded
+    parts = [p for p in exclude.split("+") if p not in (split, "none")]
     relevant, shape = getattr(dataset, split), (dataset.n_users, dataset.n_items)
-    if not relevant.nnz: raise MMRecError(f"evaluate: the {split} split of '{dataset.name}' is empty; load it with another split=")
+    if not relevant.nnz:
+        raise MMRecError(
+            f"evaluate: the {split} split of '{dataset.name}' is empty; load it with another split="
+        )
     seen = sum((getattr(dataset, p) for p in parts), sp.csr_matrix(shape, dtype=np.float32)).tocsr()
-    some = lambda x, n, what: np.ones(n, bool) if x is None else np.isin(np.arange(n), rows_of(x, n, f"evaluate: {what}"))
+    some = lambda x, n, what: (
+        np.ones(n, bool) if x is None else np.isin(np.arange(n), rows_of(x, n, f"evaluate: {what}"))
+    )
     keep, allowed = some(users, shape[0], "users"), some(candidates, shape[1], "candidates")
     pairs = relevant.tocoo()
-    new = np.asarray(seen[pairs.row, pairs.col]).ravel() == 0  # chosen before and again: not a recommendation
-    if not new.all(): warnings.warn(f"evaluate: {(~new).sum()} {split} pairs are also in {'+'.join(parts)}; left out", stacklevel=3)
+    # chosen before and again: not a recommendation
+    new = np.asarray(seen[pairs.row, pairs.col]).ravel() == 0
+    if not new.all():
+        warnings.warn(
+            f"evaluate: {(~new).sum()} {split} pairs are also in {'+'.join(parts)}; left out",
+            stacklevel=3,
+        )
     ok = new & keep[pairs.row] & allowed[pairs.col]
-    if not ok.any(): raise MMRecError(f"evaluate: no {split} interaction falls on these users and candidates; widen them")
+    if not ok.any():
+        raise MMRecError(
+            f"evaluate: no {split} interaction falls on these users and candidates; widen them"
+        )
     answers = sp.csr_matrix((pairs.data[ok], (pairs.row[ok], pairs.col[ok])), shape=shape)
     answers.sort_indices()
     return answers, seen, allowed, "+".join(parts) or "none"
 
 # %% ../nbs/06_evaluate.ipynb #e7bd68f8
 def _pairs(x: sp.csr_matrix, start: int, n: int) -> tuple[torch.Tensor, torch.Tensor]:
-    "Row (counted from `start`) and column of what n rows of a CSR matrix hold; its own indexing takes longer than a block's ranking."
-    ptr = x.indptr[start:start + n + 1]
-    return torch.from_numpy(np.repeat(np.arange(n), np.diff(ptr))), torch.from_numpy(x.indices[ptr[0]:ptr[-1]]).long()
+    """Row (counted from `start`) and column of what n rows of a CSR matrix hold; its own indexing
+    takes longer than a block's ranking."""
+    ptr = x.indptr[start : start + n + 1]
+    return torch.from_numpy(np.repeat(np.arange(n), np.diff(ptr))), torch.from_numpy(
+        x.indices[ptr[0] : ptr[-1]]
+    ).long()
+
 
 def _blocks(model, rows, seen: sp.csr_matrix, allowed):
-    "Scores of some users at a time, -inf at what must not be ranked; one buffer of about 4 MB serves all blocks."
+    """Scores of some users at a time, -inf at what must not be ranked; one buffer of about 4 MB
+    serves all blocks."""
     n, buffer = len(allowed), None
-    size, barred = max(1, 2**20//n), None if allowed.all() else torch.from_numpy(~allowed)
+    size, barred = max(1, 2**20 // n), None if allowed.all() else torch.from_numpy(~allowed)
     for a in range(0, len(rows), size):
-        block = rows[a:a + size]
+        block = rows[a : a + size]
         raw = torch.as_tensor(model.score(block)).detach()
         if raw.shape != (len(block), n):
-            raise MMRecError(f"evaluate: {type(model).__name__}.score gave {tuple(raw.shape)}, wanted {(len(block), n)}: a row per user, a column per item")
-        kind = torch.float32 if raw.dtype in (torch.float16, torch.bfloat16) else raw.dtype if raw.is_floating_point() else torch.float64
-        if buffer is None: buffer = torch.empty((size, n), dtype=kind, device=raw.device)
-        s = buffer[:len(block)].copy_(raw)  # a copy: the model may have handed out a view of its own state
+            raise MMRecError(
+                f"evaluate: {type(model).__name__}.score gave {tuple(raw.shape)}, "
+                f"wanted {(len(block), n)}: a row per user, a column per item"
+            )
+        kind = (
+            torch.float32
+            if raw.dtype in (torch.float16, torch.bfloat16)
+            else raw.dtype
+            if raw.is_floating_point()
+            else torch.float64
+        )
+        if buffer is None:
+            buffer = torch.empty((size, n), dtype=kind, device=raw.device)
+        # a copy: the model may have handed out a view of its own state
+        s = buffer[: len(block)].copy_(raw)
         s[_pairs(seen, a, len(block))] = -torch.inf
-        if barred is not None: s.masked_fill_(barred.to(s.device), -torch.inf)
+        if barred is not None:
+            s.masked_fill_(barred.to(s.device), -torch.inf)
         yield slice(a, a + len(block)), s
 
 # %% ../nbs/06_evaluate.ipynb #279b14f7
@@ -209,31 +290,60 @@ def evaluate(
     dataset: Dataset,
     k=(10, 20),  # list lengths
     split: str = "test",  # or "valid"
-    exclude: str = "train+valid",  # a user's own items that are not ranked; at split="valid" this means train
+    # a user's own items that are not ranked; at split="valid" this means train
+    exclude: str = "train+valid",
     users=None,  # rows or a mask of booleans; default: all that have a relevant item
     candidates=None,  # rows or a mask: rank among these only, e.g. the cold items
 ) -> Result:
     "Rank the full catalogue for every user with held-out items, in blocks of bounded memory."
-    ks = tuple(sorted({whole(x, "evaluate: k") for x in (k if isinstance(k, (tuple, list, np.ndarray)) and len(k) else [k])}))
-    if not hasattr(model, "score"): raise MMRecError(f"evaluate: {type(model).__name__} has no method score(user_rows) -> [users, items]")
-    if hasattr(model, "check"): model.check(dataset)
+    ks = tuple(
+        sorted(
+            {
+                whole(x, "evaluate: k")
+                for x in (k if isinstance(k, (tuple, list, np.ndarray)) and len(k) else [k])
+            }
+        )
+    )
+    if not hasattr(model, "score"):
+        raise MMRecError(
+            f"evaluate: {type(model).__name__} has no method score(user_rows) -> [users, items]"
+        )
+    if hasattr(model, "check"):
+        model.check(dataset)
     answers, seen, allowed, excluded = _protocol(dataset, split, exclude, candidates, users)
-    if ks[-1] > allowed.sum(): warnings.warn(f"evaluate: k={ks[-1]}, but only {allowed.sum()} items are ranked", stacklevel=2)
-    if hasattr(model, "as_of"): model = model.as_of(split)  # one that has read neither this split nor a later one
+    if ks[-1] > allowed.sum():
+        warnings.warn(
+            f"evaluate: k={ks[-1]}, but only {allowed.sum()} items are ranked", stacklevel=2
+        )
+    # one that has read neither this split nor a later one
+    if hasattr(model, "as_of"):
+        model = model.as_of(split)
     rows = np.flatnonzero(np.diff(answers.indptr))
     seen, answers = seen[rows], answers[rows]
     lists, ranks, mids = np.full((len(rows), ks[-1]), -1), [], []
     for at, s in _blocks(model, rows, seen, allowed):
         item, value = top_k(s, ks[-1])
         if (bad := value.isnan().any(1)).any():
-            raise MMRecError(f"evaluate: {type(model).__name__} scored NaN for user row {rows[at][bad.nonzero()[0].item()]}; look for NaN in its features")
-        lists[at, :item.shape[1]] = item.masked_fill(value == -torch.inf, -1).cpu().numpy()
+            raise MMRecError(
+                f"evaluate: {type(model).__name__} scored NaN for user row "
+                f"{rows[at][bad.nonzero()[0].item()]}; look for NaN in its features"
+            )
+        lists[at, : item.shape[1]] = item.masked_fill(value == -torch.inf, -1).cpu().numpy()
         rank, mid = relevant_ranks(s, *(x.numpy() for x in _pairs(answers, at.start, len(s))))
-        ranks.append(rank); mids.append(mid)
-    pairs = pd.DataFrame({"user": np.repeat(rows, np.diff(answers.indptr)), "item": answers.indices,
-                          "rank": np.concatenate(ranks), "mid": np.concatenate(mids)})
+        ranks.append(rank)
+        mids.append(mid)
+    pairs = pd.DataFrame(
+        {
+            "user": np.repeat(rows, np.diff(answers.indptr)),
+            "item": answers.indices,
+            "rank": np.concatenate(ranks),
+            "mid": np.concatenate(mids),
+        }
+    )
     pool = allowed.sum() - seen[:, allowed].getnnz(1)  # how many items are ranked for each user
-    per_user = rank_metrics(pairs["user"].to_numpy(), pairs["rank"].to_numpy(), ks).assign(auc=_auc(pairs, pool))
+    per_user = rank_metrics(pairs["user"].to_numpy(), pairs["rank"].to_numpy(), ks).assign(
+        auc=_auc(pairs, pool)
+    )
     protocol = {"split": split, "exclude": excluded, "candidates": int(allowed.sum()), "k": ks}
     return Result(per_user, pairs, lists, protocol)
 
@@ -241,63 +351,107 @@ def evaluate(
 def _auc(pairs: pd.DataFrame, pool: Int[np.ndarray, "users"]) -> Float[np.ndarray, "users"]:
     user, n = np.unique(pairs["user"], return_inverse=True, return_counts=True)[1:]
     lost = pairs["rank"].to_numpy() == NEVER if "rank" in pairs else np.zeros(len(pairs), bool)
-    mid = np.where(lost, (pairs["mid"] + pool[user] - 1)/2, pairs["mid"])  # all that are scored -inf share the places behind
-    wrong = np.bincount(user, mid) - n*(n - 1)/2
-    with np.errstate(invalid="ignore", divide="ignore"):  # no other item is ranked: undefined, NaN, left out of the mean
-        return np.clip(1 - wrong/(n*(pool - n)), 0, 1)
+    # all that are scored -inf share the places behind
+    mid = np.where(lost, (pairs["mid"] + pool[user] - 1) / 2, pairs["mid"])
+    wrong = np.bincount(user, mid) - n * (n - 1) / 2
+    # no other item is ranked: undefined, NaN, left out of the mean
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.clip(1 - wrong / (n * (pool - n)), 0, 1)
 
 # %% ../nbs/06_evaluate.ipynb #3f7d0a12
 def metric_length(metric: str) -> int:
     "The list length in a metric's name: 10 in 'recall@10'; 20 where the name has none ('auc')."
     name, _, k = str(metric).partition("@")
-    if name in ("recall", "precision", "ndcg", "map", "mrr", "hitrate") and k.isdecimal() and int(k): return int(k)
-    if metric == "auc": return 20
-    raise MMRecError(f"metric '{metric}' is not known; use auc, or recall, precision, ndcg, map, mrr or hitrate with a list length, as in ndcg@20")
+    if (
+        name in ("recall", "precision", "ndcg", "map", "mrr", "hitrate")
+        and k.isdecimal()
+        and int(k)
+    ):
+        return int(k)
+    if metric == "auc":
+        return 20
+    raise MMRecError(
+        f"metric '{metric}' is not known; use auc, or recall, precision, ndcg, map, "
+        f"mrr or hitrate with a list length, as in ndcg@20"
+    )
 
-def on_validation(model, dataset: Dataset, metric: str, **protocol) -> float:  # protocol: users, candidates, as in `evaluate`
+
+# protocol: users, candidates, as in `evaluate`
+def on_validation(model, dataset: Dataset, metric: str, **protocol) -> float:
     "One metric of the validation part, to choose by."
     return evaluate(model, dataset, k=metric_length(metric), split="valid", **protocol).mean[metric]
 
 # %% ../nbs/06_evaluate.ipynb #201230d1
 def sign_flip_p(d: Float[np.ndarray, "users"], draws: int = 10_000, seed: int = 0) -> float:
-    "How often a sum as far from 0 appears when every difference gets a sign by a coin; two-sided, this draw among them."
+    """How often a sum as far from 0 appears when every difference gets a sign by a coin; two-sided,
+    this draw among them."""
     size, count = np.unique(np.abs(d[np.abs(d) > 1e-12]), return_counts=True)
-    rng, far = np.random.default_rng(seed), abs(d.sum()) - 1e-9*(size @ count)
-    if 64*len(size) < count.sum():  # many people share few sizes: draw how many of each are positive
-        total = (2*rng.binomial(count, .5, (draws, len(size))) - count) @ size
+    rng, far = np.random.default_rng(seed), abs(d.sum()) - 1e-9 * (size @ count)
+    # many people share few sizes: draw how many of each are positive
+    if 64 * len(size) < count.sum():
+        total = (2 * rng.binomial(count, 0.5, (draws, len(size))) - count) @ size
     else:  # one byte holds eight coins; a table has the sum of each eight for each byte
         eight = np.append(np.repeat(size, count), np.zeros(-count.sum() % 8)).reshape(-1, 8)
-        table = eight @ (2.*np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).T - 1)
-        at, step = 256*np.arange(len(eight)), max(1, 2**21//max(1, len(eight)))
-        coins = lambda n: np.frombuffer(rng.bytes(n*len(at)), np.uint8).reshape(n, -1)
-        total = np.concatenate([table.ravel().take(coins(min(step, draws - i)) + at).sum(1) for i in range(0, draws, step)])
-    return float(((np.abs(total) >= far).sum() + 1)/(draws + 1))
+        table = eight @ (2.0 * np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).T - 1)
+        at, step = 256 * np.arange(len(eight)), max(1, 2**21 // max(1, len(eight)))
+        coins = lambda n: np.frombuffer(rng.bytes(n * len(at)), np.uint8).reshape(n, -1)
+        total = np.concatenate(
+            [
+                table.ravel().take(coins(min(step, draws - i)) + at).sum(1)
+                for i in range(0, draws, step)
+            ]
+        )
+    return float(((np.abs(total) >= far).sum() + 1) / (draws + 1))
 
-def paired_test(a: Result, b: Result, metric: str, draws: int = 10_000, level: float = .95, seed: int = 0) -> dict:
-    "Mean of a - b over the users of both, its bootstrap interval, and the two-sided p of a sign-flip permutation test."
+
+def paired_test(
+    a: Result, b: Result, metric: str, draws: int = 10_000, level: float = 0.95, seed: int = 0
+) -> dict:
+    """Mean of a - b over the users of both, its bootstrap interval, and the two-sided p of a
+    sign-flip permutation test."""
     if {**a.protocol, "k": 0} != {**b.protocol, "k": 0}:
-        raise MMRecError(f"paired_test: measured under different protocols ({a.protocol} and {b.protocol}); evaluate both alike")
+        raise MMRecError(
+            f"paired_test: measured under different protocols ({a.protocol} and "
+            f"{b.protocol}); evaluate both alike"
+        )
     for r in (a, b):
-        if metric not in r.per_user: raise MMRecError(f"paired_test: '{metric}' was not measured; there are {', '.join(r.per_user)}")
+        if metric not in r.per_user:
+            raise MMRecError(
+                f"paired_test: '{metric}' was not measured; there are {', '.join(r.per_user)}"
+            )
     both = a.per_user.index.intersection(b.per_user.index)
     d = (a.per_user.loc[both, metric] - b.per_user.loc[both, metric]).dropna().to_numpy()
-    if not len(d): raise MMRecError(f"paired_test: no user has '{metric}' in both results")
+    if not len(d):
+        raise MMRecError(f"paired_test: no user has '{metric}' in both results")
     low, high = bootstrap(d, level, seed=seed)
-    return {"difference": d.mean(), "low": low, "high": high, "p": sign_flip_p(d, draws, seed), "users": len(d)}
+    return {
+        "difference": d.mean(),
+        "low": low,
+        "high": high,
+        "p": sign_flip_p(d, draws, seed),
+        "users": len(d),
+    }
+
 
 def holm(p: Float[np.ndarray, "tests"]) -> Float[np.ndarray, "tests"]:
     "Holm's step-down correction of p-values for the number of tests (Holm 1979)."
     p = np.asarray(p, float)
     by = np.argsort(p)
     out = np.empty(len(p))
-    out[by] = np.minimum(np.maximum.accumulate(p[by]*(len(p) - np.arange(len(p)))), 1)
+    out[by] = np.minimum(np.maximum.accumulate(p[by] * (len(p) - np.arange(len(p)))), 1)
     return out
 
 # %% ../nbs/06_evaluate.ipynb #5e1dc701
-def verdict(low: float, high: float,  # interval of a difference
-            better: str = "better", worse: str = "worse", alike: str = "not told apart") -> str:
+def verdict(
+    low: float,
+    high: float,  # interval of a difference
+    better: str = "better",
+    worse: str = "worse",
+    alike: str = "not told apart",
+) -> str:
     "What the interval allows one to say: all of it above zero, all below, or neither."
-    if not low <= high: raise MMRecError(f"verdict: ({low}, {high}) is no interval; give low, then high")
+    if not low <= high:
+        raise MMRecError(f"verdict: ({low}, {high}) is no interval; give low, then high")
     return better if low > 0 else worse if high < 0 else alike
 
 # %% ../nbs/06_evaluate.ipynb #034715df
@@ -305,40 +459,79 @@ def compare(
     models: dict,  # name -> model or Result; the first is the reference
     dataset: Dataset | None = None,  # needed for models
     metrics=None,  # default: recall and NDCG at the longest K
-    level: float = .95, seed: int = 0,
+    level: float = 0.95,
+    seed: int = 0,
     **protocol,  # k, split, exclude, users, candidates: as in `evaluate`
 ) -> pd.DataFrame:  # a row per model; columns (metric, figure)
     "Means with intervals, and paired gains over the first model with Holm-corrected p-values."
-    if dataset is None and not all(isinstance(m, Result) for m in models.values()): raise MMRecError("compare: models need dataset=; only Results do without")
-    if not models: raise MMRecError("compare: no model is given")
-    results = {name: m if isinstance(m, Result) else evaluate(m, dataset, **protocol) for name, m in models.items()}
-    (first, reference), ks = next(iter(results.items())), set.intersection(*(set(r.protocol["k"]) for r in results.values()))
-    if not ks and not metrics: raise MMRecError(f"compare: no list length is common to all ({', '.join(str(r.protocol['k']) for r in results.values())}); evaluate with the same k")
+    if dataset is None and not all(isinstance(m, Result) for m in models.values()):
+        raise MMRecError("compare: models need dataset=; only Results do without")
+    if not models:
+        raise MMRecError("compare: no model is given")
+    results = {
+        name: m if isinstance(m, Result) else evaluate(m, dataset, **protocol)
+        for name, m in models.items()
+    }
+    (first, reference), ks = (
+        next(iter(results.items())),
+        set.intersection(*(set(r.protocol["k"]) for r in results.values())),
+    )
+    if not ks and not metrics:
+        raise MMRecError(
+            f"compare: no list length is common to all "
+            f"({', '.join(str(r.protocol['k']) for r in results.values())}); evaluate "
+            f"with the same k"
+        )
     k = max(ks, default=0)
     rows = {name: {} for name in results}
     for metric in metrics or [f"recall@{k}", f"ndcg@{k}"]:
-        tests = {name: paired_test(r, reference, metric, level=level, seed=seed) for name, r in results.items() if name != first}
+        tests = {
+            name: paired_test(r, reference, metric, level=level, seed=seed)
+            for name, r in results.items()
+            if name != first
+        }
         p = dict(zip(tests, holm([t["p"] for t in tests.values()])))
         for name, r in results.items():
             low, high = r.interval(metric, level, seed=seed)
             t = tests.get(name, {})
-            rows[name] |= {(metric, "mean"): r.mean[metric], (metric, "low"): low, (metric, "high"): high, (metric, "gain"): t.get("difference"),
-                           (metric, "gain low"): t.get("low"), (metric, "gain high"): t.get("high"), (metric, "p (Holm)"): p.get(name)}
+            rows[name] |= {
+                (metric, "mean"): r.mean[metric],
+                (metric, "low"): low,
+                (metric, "high"): high,
+                (metric, "gain"): t.get("difference"),
+                (metric, "gain low"): t.get("low"),
+                (metric, "gain high"): t.get("high"),
+                (metric, "p (Holm)"): p.get(name),
+            }
     table = pd.DataFrame.from_dict(rows, orient="index").astype(float)
     table.columns = pd.MultiIndex.from_tuples(table.columns)
     table.attrs["protocol"] = {n: v for n, v in reference.protocol.items() if n != "k"}
     return table
 
+
 def forest_plot(table: pd.DataFrame, metric: str | None = None):
-    "Left the means with their intervals, right the paired gains over the first model; what crosses the line is not told apart."
+    """Left the means with their intervals, right the paired gains over the first model; what
+    crosses the line is not told apart."""
     metric, y = metric or table.columns[0][0], -np.arange(len(table))
     t = table[metric]
     import matplotlib.pyplot as plt
-    fig, axes = plt.subplots(1, 2, figsize=(8.5, .8 + .38*len(t)), sharey=True)
-    for ax, mid, low, high in ((axes[0], "mean", "low", "high"), (axes[1], "gain", "gain low", "gain high")):
-        ax.errorbar(t[mid], y, xerr=[t[mid] - t[low], t[high] - t[mid]], fmt="o", color="black", capsize=3, ms=4)
-        ax.grid(axis="x", alpha=.3)
-    axes[0].set(yticks=y, yticklabels=t.index, xlabel=metric, ylim=(y[-1] - .6, .6))
+
+    fig, axes = plt.subplots(1, 2, figsize=(8.5, 0.8 + 0.38 * len(t)), sharey=True)
+    for ax, mid, low, high in (
+        (axes[0], "mean", "low", "high"),
+        (axes[1], "gain", "gain low", "gain high"),
+    ):
+        ax.errorbar(
+            t[mid],
+            y,
+            xerr=[t[mid] - t[low], t[high] - t[mid]],
+            fmt="o",
+            color="black",
+            capsize=3,
+            ms=4,
+        )
+        ax.grid(axis="x", alpha=0.3)
+    axes[0].set(yticks=y, yticklabels=t.index, xlabel=metric, ylim=(y[-1] - 0.6, 0.6))
     axes[1].set(xlabel=f"{metric}: gain over {t.index[0]}, same users")
     axes[1].axvline(0, color="black", lw=1, ls="--")
     fig.tight_layout()

@@ -20,79 +20,125 @@ from .report import reading
 
 # %% ../nbs/10a_evidence.ipynb #5f14d265
 def plain(text, most: int = 80) -> str:  # most: letters that are kept
-    "Somebody's text inside Markdown: every sign that Markdown, HTML or TeX would act on as an entity."
+    """Somebody's text inside Markdown: every sign that Markdown, HTML or TeX would act on as an
+    entity."""
     text = " ".join(str(text).split())
-    text = text if len(text) <= most else text[:most - 3] + "..."
+    text = text if len(text) <= most else text[: most - 3] + "..."
     text = re.sub(r"([\\`*_{}\[\]()#+!|~<>&\"'])", lambda m: f"&#{ord(m[1])};", text)
     return text.replace("$", DOLLAR)
 
-DOLLAR = '<span class="mathjax_ignore tex2jax_ignore">&#36;</span>'  # JupyterLab looks for formulas after Markdown is done
+
+# JupyterLab looks for formulas after Markdown is done
+DOLLAR = '<span class="mathjax_ignore tex2jax_ignore">&#36;</span>'
+
 
 def title_of(dataset: Dataset, row: int) -> str:
     "What a person would call an item: its title, else its text, else its id."
     for c in ("title", "text"):
-        if c in dataset.items and isinstance(t := dataset.items[c].iloc[row], str) and t.strip(): return t
+        if c in dataset.items and isinstance(t := dataset.items[c].iloc[row], str) and t.strip():
+            return t
     return str(dataset.items["item_id"].iloc[row])
+
 
 def step(text: str) -> None:
     "One line on the terminal that says how far a report is; the page does not keep it."
     print(f"\n{text}", file=sys.stderr, flush=True)
 
 # %% ../nbs/10a_evidence.ipynb #a1000002
-LOSSES = ("missing", "dropped", "repeats", "unreadable", "unknown tokens")  # notes that belong on the first screen
+# notes that belong on the first screen
+LOSSES = ("missing", "dropped", "repeats", "unreadable", "unknown tokens")
 NO_ORDER = "no timestamps: what is held back was drawn at random"
 NOT_LATER = "by this split, what is held back is not later than the rest"
 
-def read(data: str, encoder: str = "",  # text encoder by name or folder; "": the packaged one
-         **options) -> tuple[Dataset, list[str]]:  # options of `load`; empty ones count as not given
+
+def read(
+    data: str,
+    encoder: str = "",  # text encoder by name or folder; "": the packaged one
+    **options,  # options of `load`; empty ones count as not given
+) -> tuple[Dataset, list[str]]:
     "Read and encode what a report is about; with it what had to be left out, each with its reason."
     import matplotlib.pyplot as plt
+
     plt.rcParams["text.parse_math"] = False  # a folder's name or a title may hold dollar signs
     ds, left_out = load(data, **reading(options)), []
-    mine = [TextEncoder(encoder) if e.modality == "text" else e for e in default_encoders(ds)] if encoder else None
+    mine = (
+        [TextEncoder(encoder) if e.modality == "text" else e for e in default_encoders(ds)]
+        if encoder
+        else None
+    )
     if ds.modalities:
         try:
-            with contextlib.redirect_stdout(sys.stderr): ds = encode_items(ds, mine)  # what it prints stands below
-        except MediaError as said: left_out.append(plain(said, 300))
-    if not comes_next(ds): left_out.append(f"the order of time ({NOT_LATER if ds.has_time else NO_ORDER})")
-    if not ds.valid.nnz: left_out.append("all that validation would choose (too few choices to keep some back for it)")
+            # what it prints stands below
+            with contextlib.redirect_stdout(sys.stderr):
+                ds = encode_items(ds, mine)
+        except MediaError as said:
+            left_out.append(plain(said, 300))
+    if not comes_next(ds):
+        left_out.append(f"the order of time ({NOT_LATER if ds.has_time else NO_ORDER})")
+    if not ds.valid.nnz:
+        left_out.append(
+            "all that validation would choose (too few choices to keep some back for it)"
+        )
     for note in ds.account:
-        if note.kind in LOSSES: left_out.append(plain(note.text, 300))
-        if note.kind == "unknown tokens": left_out[-1] += "; here: -p encoder=NAME"
+        if note.kind in LOSSES:
+            left_out.append(plain(note.text, 300))
+        if note.kind == "unknown tokens":
+            left_out[-1] += "; here: -p encoder=NAME"
     return ds, left_out
+
 
 def comes_next(dataset: Dataset) -> bool:
     "Whether the test choices of each person come after those that a model may learn from."
-    if not dataset.has_time: return False
+    if not dataset.has_time:
+        return False
     x = dataset.interactions
-    known, asked = (x[part].groupby("user")["timestamp"] for part in (x["split"] < 2, x["split"] == 2))
+    known, asked = (
+        x[part].groupby("user")["timestamp"] for part in (x["split"] < 2, x["split"] == 2)
+    )
     first = asked.min()
-    return bool(len(first)) and bool((known.max().reindex(first.index, fill_value=-np.inf) <= first).all())
+    return bool(len(first)) and bool(
+        (known.max().reindex(first.index, fill_value=-np.inf) <= first).all()
+    )
+
 
 def held(dataset: Dataset, verb: str = "chose") -> str:
     "What to call a person's test choices: `chose next` where that is true."
     return f"{verb} next" if comes_next(dataset) else f"{verb} besides"
 
 # %% ../nbs/10a_evidence.ipynb #81e7168b
-def _uri(kind: str, data: bytes) -> str: return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+def _uri(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
 
 def _picture(dataset: Dataset, row: int, size: int) -> str:
-    "An <img> of an item's picture or of a video's middle frame; nothing if it has none that can be read."
+    """An <img> of an item's picture or of a video's middle frame; nothing if it has none that can
+    be read."""
     try:
-        if dataset.has("image")[row]: im = read_image(dataset.path(row, "image"))
-        elif dataset.has("video")[row]: im = read_frames(dataset.path(row, "video"), 3)[1]
-        else: return ""
-    except MMRecError: return ""  # a broken file is the data_quality report's business, not a reason to stop here
+        if dataset.has("image")[row]:
+            im = read_image(dataset.path(row, "image"))
+        elif dataset.has("video")[row]:
+            im = read_frames(dataset.path(row, "video"), 3)[1]
+        else:
+            return ""
+    # a broken file is the data_quality report's business, not a reason to stop here
+    except MMRecError:
+        return ""
     im.thumbnail((size, size))
-    buffer = io.BytesIO(); im.convert("RGB").save(buffer, "JPEG", quality=80)
+    buffer = io.BytesIO()
+    im.convert("RGB").save(buffer, "JPEG", quality=80)
     return f'<img alt="" src="{_uri("image/jpeg", buffer.getvalue())}">'
+
 
 def _player(dataset: Dataset, row: int, seconds: float) -> str:
     "An <audio> with the first seconds of an item's sound as MP3."
-    if not dataset.has("audio")[row]: return ""
-    try: wave = read_audio(dataset.path(row, "audio"), 16_000, seconds).numpy()
-    except MMRecError: return ""
-    buffer = io.BytesIO(); need("soundfile").write(buffer, wave, 16_000, format="MP3", compression_level=.95)
+    if not dataset.has("audio")[row]:
+        return ""
+    try:
+        wave = read_audio(dataset.path(row, "audio"), 16_000, seconds).numpy()
+    except MMRecError:
+        return ""
+    buffer = io.BytesIO()
+    need("soundfile").write(buffer, wave, 16_000, format="MP3", compression_level=0.95)
     return f'<audio controls preload=none src="{_uri("audio/mpeg", buffer.getvalue())}"></audio>'
 
 # %% ../nbs/10a_evidence.ipynb #e95509dc
@@ -100,43 +146,69 @@ CARDS = """<style>.cards{display:flex;flex-wrap:wrap;gap:10px;margin:8px 0}.card
 .card img,.card .none{width:100%;height:96px;object-fit:cover;border-radius:5px;display:block;margin-bottom:5px}.card .none{background:#8882}.card audio{width:100%;height:30px;margin-top:4px}
 .card b{display:block;overflow-wrap:anywhere;font-weight:600}.card i{opacity:.75}@media(max-width:600px){.card{width:calc(50% - 5px)}}</style>"""
 
-def item_cards(dataset: Dataset, rows, notes=None, size: int = 160, sound: float = 3.):  # notes: a line under each title; seconds of sound
+
+# notes: a line under each title; seconds of sound
+def item_cards(dataset: Dataset, rows, notes=None, size: int = 160, sound: float = 3.0):
     "Cards of items for a page: picture, sound, title and a note."
     from IPython.display import HTML
+
     media, cards = [m for m in ("image", "video") if dataset.has(m).any()], []
     for n, row in enumerate(rows):
         title = title_of(dataset, row)
         title = title if len(title) < 70 else title[:67] + "..."
         note = f"<i>{html.escape(str(notes[n]))}</i>" if notes is not None else ""
         picture = _picture(dataset, row, size) or ("<div class=none></div>" if media else "")
-        cards.append(f"<div class=card>{picture}<b>{html.escape(title)}</b>{note}{_player(dataset, row, sound)}</div>")
+        cards.append(
+            f"<div "
+            f"class=card>{picture}<b>{html.escape(title)}</b>{note}{_player(dataset, row, sound)}</div>"
+        )
     return HTML(CARDS + f"<div class=cards>{''.join(cards)}</div>")
 
 # %% ../nbs/10a_evidence.ipynb #3192529e
 def answer(*lines: str, left_out: list[str] | tuple = ()) -> None:
-    "The first screen of a report: sentences in Markdown, and one line for what is not there and why."
+    """The first screen of a report: sentences in Markdown, and one line for what is not there and
+    why."""
     from IPython.display import Markdown, display
+
     text = "\n>\n".join(f"> {line}" for line in lines)
     display(Markdown(text + ("\n\n*Left out: " + "; ".join(left_out) + ".*" if left_out else "")))
 
+
 def sure(low: float, high: float) -> str:
     "What an interval of a difference allows one to say."
-    return verdict(low, high, "more than chance explains", "worse, by more than chance explains", "no more than chance could explain")
+    return verdict(
+        low,
+        high,
+        "more than chance explains",
+        "worse, by more than chance explains",
+        "no more than chance could explain",
+    )
 
-def with_intervals(table: pd.DataFrame, metrics: dict[str, str] | None = None) -> pd.DataFrame:  # table: of `compare`; metrics: name -> heading
+
+# table: of `compare`; metrics: name -> heading
+def with_intervals(table: pd.DataFrame, metrics: dict[str, str] | None = None) -> pd.DataFrame:
     "Means with their interval, and the gain over the first row, as text for a reader."
     out = {}
     for m, heading in (metrics or {m: m for m in dict.fromkeys(c[0] for c in table)}).items():
         t = table[m]
-        out[f"{heading} (95 % interval)"] = [f"{r['mean']:.3f} ({r['low']:.3f}\u00a0to\u00a0{r['high']:.3f})" for _, r in t.iterrows()]
-        out[f"{heading}: gain over {table.index[0]}"] = ["" if np.isnan(r["gain"]) else f"{r['gain']:+.3f} ({r['gain low']:+.3f}\u00a0to\u00a0{r['gain high']:+.3f})"
-                                                         for _, r in t.iterrows()]
+        out[f"{heading} (95 % interval)"] = [
+            f"{r['mean']:.3f} ({r['low']:.3f}\u00a0to\u00a0{r['high']:.3f})"
+            for _, r in t.iterrows()
+        ]
+        out[f"{heading}: gain over {table.index[0]}"] = [
+            ""
+            if np.isnan(r["gain"])
+            else f"{r['gain']:+.3f} ({r['gain low']:+.3f}\u00a0to\u00a0{r['gain high']:+.3f})"
+            for _, r in t.iterrows()
+        ]
     return pd.DataFrame(out, index=table.index)
 
 # %% ../nbs/10a_evidence.ipynb #63eae32b
 class Blend:
     "A weighted sum of several models' scores, each standardised per user."
-    def __init__(self, models, weights): self.models, self.weights = list(models), list(weights)
+
+    def __init__(self, models, weights):
+        self.models, self.weights = list(models), list(weights)
 
     def score(self, rows) -> Float[torch.Tensor, "users items"]:
         scores = [torch.as_tensor(m.score(rows)).float() for m in self.models]
@@ -145,35 +217,68 @@ class Blend:
     def check(self, dataset: Dataset) -> None:
         "MMRecError if one of them was fitted on other users or items."
         for m in self.models:
-            if hasattr(m, "check"): m.check(dataset)
+            if hasattr(m, "check"):
+                m.check(dataset)
 
     def as_of(self, split: str) -> "Blend":
         "The same mix of models that have read neither `split` nor a later part."
-        return Blend([m.as_of(split) if hasattr(m, "as_of") else m for m in self.models], self.weights)
+        return Blend(
+            [m.as_of(split) if hasattr(m, "as_of") else m for m in self.models], self.weights
+        )
 
-def choose(models: dict, dataset: Dataset, metric: str, users=None) -> tuple[str, dict]:  # name -> fitted model
-    "The model that ranks validation best, with the metric of each; the first, and nothing, without a validation part."
-    if not dataset.valid.nnz: return next(iter(models)), {}
+
+# name -> fitted model
+def choose(models: dict, dataset: Dataset, metric: str, users=None) -> tuple[str, dict]:
+    """The model that ranks validation best, with the metric of each; the first, and nothing,
+    without a validation part."""
+    if not dataset.valid.nnz:
+        return next(iter(models)), {}
     valid = {name: on_validation(m, dataset, metric, users=users) for name, m in models.items()}
     return max(valid, key=valid.get), valid
 
-def best_blend(base, second, dataset: Dataset, weights=(0., .1, .2, .4, .8, 1.6), metric: str = "ndcg@20",
-               users=None) -> tuple[Blend, pd.Series]:
-    "The blend of base and second voice that ranks validation best, and the metric at every weight tried."
-    mixes = {w: Blend([base, second], [1., w]) for w in weights}
+
+def best_blend(
+    base,
+    second,
+    dataset: Dataset,
+    weights=(0.0, 0.1, 0.2, 0.4, 0.8, 1.6),
+    metric: str = "ndcg@20",
+    users=None,
+) -> tuple[Blend, pd.Series]:
+    """The blend of base and second voice that ranks validation best, and the metric at every weight
+    tried."""
+    mixes = {w: Blend([base, second], [1.0, w]) for w in weights}
     best, valid = choose(mixes, dataset, metric, users)
     return mixes[best], pd.Series(valid, name=metric, index=list(mixes), dtype=float)
 
 # %% ../nbs/10a_evidence.ipynb #64295829
 def made(dataset: Dataset, *notes: str) -> None:  # notes: what is special to this report
-    "The last section of a report: split, protocol, features, hash. Parameters, versions and duration are at the foot of the page."
+    """The last section of a report: split, protocol, features, hash. Parameters, versions and
+    duration are at the foot of the page."""
     from IPython.display import Markdown, display
-    parts = [f"Split: train {dataset.train.nnz:,}, validation {dataset.valid.nnz:,}, test {dataset.test.nnz:,} choices of {dataset.n_users:,} people among {dataset.n_items:,} items. "
-             "Models are fitted on train; what is chosen is chosen on validation; test is opened once, for this page.",
-             "Every ranking is over the full catalogue; a person's own train and validation items are left out of it. Intervals: 95 %, bootstrap over people.",
-             *notes, "Features: " + ("; ".join(f"{m} by {plain(f.source.get('encoder', 'given'))} ({f.dim} numbers, {f.present.mean():.0%} of the items)"
-                                               for m, f in dataset.features.items()) or "none, this data has no raw content") + ".",
-             f"Content hash of the data: `{dataset.hash}`."]
+
+    parts = [
+        f"Split: train {dataset.train.nnz:,}, validation {dataset.valid.nnz:,}, test "
+        f"{dataset.test.nnz:,} choices of {dataset.n_users:,} people among "
+        f"{dataset.n_items:,} items. "
+        "Models are fitted on train; what is chosen is chosen on validation; test is "
+        "opened once, for this page.",
+        "Every ranking is over the full catalogue; a person's own train and "
+        "validation items are left out of it. Intervals: 95 %, bootstrap over people.",
+        *notes,
+        "Features: "
+        + (
+            "; ".join(
+                f"{m} by {plain(f.source.get('encoder', 'given'))} ({f.dim} numbers, "
+                f"{f.present.mean():.0%} of the items)"
+                for m, f in dataset.features.items()
+            )
+            or "none, this data has no raw content"
+        )
+        + ".",
+        f"Content hash of the data: `{dataset.hash}`.",
+    ]
     display(Markdown("\n".join(f"- {p}" for p in parts)))
     lines = [f"- {note.kind}: {plain(note.text, 500)}" for note in dataset.account]
-    if lines: display(Markdown("\n".join(["**What was read**\n", *lines])))
+    if lines:
+        display(Markdown("\n".join(["**What was read**\n", *lines])))

@@ -29,10 +29,13 @@ def taste_pairs(
     m = dataset.train[:, rows].tocsr()
     weight = 1 / np.sqrt(np.maximum(np.asarray(m.sum(0)).ravel(), 1))
     users = np.flatnonzero(m.getnnz(1) >= 2)
-    if not len(users): raise MMRecError("no user has chosen two of the given items: there are no pairs to learn from")
+    if not len(users):
+        raise MMRecError(
+            "no user has chosen two of the given items: there are no pairs to learn from"
+        )
     out = []
     for u in rng.choice(users, n):
-        items = m.indices[m.indptr[u]:m.indptr[u + 1]]
+        items = m.indices[m.indptr[u] : m.indptr[u + 1]]
         out.append(rng.choice(items, 2, replace=False, p=weight[items] / weight[items].sum()))
     return rows[np.array(out)]
 
@@ -44,7 +47,11 @@ def pair_loss(
     temperature: float | Tensor = 0.05,  # smaller: only the hardest wrong answers count
 ) -> Float[Tensor, ""]:
     "InfoNCE in both directions; the same item elsewhere in the batch is not a negative."
-    s = nn.functional.normalize(a.float(), dim=-1) @ nn.functional.normalize(b.float(), dim=-1).T / temperature
+    s = (
+        nn.functional.normalize(a.float(), dim=-1)
+        @ nn.functional.normalize(b.float(), dim=-1).T
+        / temperature
+    )
     same = (ids[:, 1:] == ids[:, 1]) | (ids[:, :1] == ids[:, 1]) | (ids[:, :1] == ids[:, 0])
     s = s.masked_fill(same & ~torch.eye(len(s), dtype=torch.bool, device=s.device), -1e9)
     right = torch.arange(len(s), device=s.device)
@@ -53,9 +60,15 @@ def pair_loss(
 # %% ../nbs/02a_finetune.ipynb #0701f0ea
 def layer_stack(model: nn.Module) -> nn.Module:
     "The list of layers that holds most of a model's weights."
-    stacks = [m for m in model.modules() if isinstance(m, (nn.ModuleList, nn.Sequential)) and len(m) > 1]
-    if not stacks: raise MMRecError(f"{type(model).__name__} has no list of layers; use method='full' or 'lora'")
+    stacks = [
+        m for m in model.modules() if isinstance(m, (nn.ModuleList, nn.Sequential)) and len(m) > 1
+    ]
+    if not stacks:
+        raise MMRecError(
+            f"{type(model).__name__} has no list of layers; use method='full' or 'lora'"
+        )
     return max(stacks, key=lambda m: sum(p.numel() for p in m.parameters()))
+
 
 def unfreeze(
     model: nn.Module,  # changed in place
@@ -68,44 +81,71 @@ def unfreeze(
     if method == "last":
         last = {id(p) for b in list(layer_stack(model))[-layers:] for p in b.parameters()}
         reached = False
-        for p in model.parameters():  # and what comes after the layers: a final norm, a last convolution
+        # and what comes after the layers: a final norm, a last convolution
+        for p in model.parameters():
             reached |= id(p) in last
             p.requires_grad_(reached)
-    elif method == "lora": return _lora(model, rank)
-    elif method != "full": raise MMRecError(f"method {method!r} is not known; known: full, last, lora")
+    elif method == "lora":
+        return _lora(model, rank)
+    elif method != "full":
+        raise MMRecError(f"method {method!r} is not known; known: full, last, lora")
 
 # %% ../nbs/02a_finetune.ipynb #f85059c7
 def _lora(model: nn.Module, rank: int):
-    "Adapters beside every linear layer, or beside every 1 x 1 convolution of a network without linear layers."
-    try: from peft import LoraConfig, get_peft_model
-    except ImportError: raise MMRecError("method 'lora' needs peft: pip install 'mmrec[finetune]'") from None
+    """Adapters beside every linear layer, or beside every 1 x 1 convolution of a network without
+    linear layers."""
+    try:
+        from peft import LoraConfig, get_peft_model
+    except ImportError:
+        raise MMRecError("method 'lora' needs peft: pip install 'mmrec[finetune]'") from None
     inside = dict(layer_stack(model).named_modules())
     prefix = next(n for n, m in model.named_modules() if m is layer_stack(model))
     linear = [f"{prefix}.{n}" for n, m in inside.items() if isinstance(m, nn.Linear)]
-    point = [f"{prefix}.{n}" for n, m in inside.items() if isinstance(m, nn.Conv2d) and m.kernel_size == (1, 1) and m.groups == 1]
-    if not linear + point: raise MMRecError(f"{type(model).__name__} has neither linear layers nor 1 x 1 convolutions; use method='last'")
-    return get_peft_model(model, LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.05, target_modules=linear or point))
+    point = [
+        f"{prefix}.{n}"
+        for n, m in inside.items()
+        if isinstance(m, nn.Conv2d) and m.kernel_size == (1, 1) and m.groups == 1
+    ]
+    if not linear + point:
+        raise MMRecError(
+            f"{type(model).__name__} has neither linear layers nor 1 x 1 "
+            f"convolutions; use method='last'"
+        )
+    return get_peft_model(
+        model,
+        LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.05, target_modules=linear or point),
+    )
 
 # %% ../nbs/02a_finetune.ipynb #3fe7473f
 class PairObjective(nn.Module):
-    "What belongs together lies together: examples are pairs of items (InfoNCE, van den Oord et al., 2018)."
+    """What belongs together lies together: examples are pairs of items (InfoNCE, van den Oord et
+    al., 2018)."""
+
     def __init__(self, temperature: float = 0.05):
         super().__init__()
-        self.log_temperature = nn.Parameter(torch.tensor(float(temperature)).log())  # learned too (CLIP, Radford et al., 2021)
+        # learned too (CLIP, Radford et al., 2021)
+        self.log_temperature = nn.Parameter(torch.tensor(float(temperature)).log())
+
     def forward(self, x: Float[Tensor, "n 2 dim"], rows: Int[Tensor, "n 2"]) -> Float[Tensor, ""]:
         return pair_loss(x[:, 0], x[:, 1], rows, self.log_temperature.exp())
 
+
 class LabelObjective(nn.Module):
     "A linear head tells an item's labels: examples are single items."
+
     def __init__(self, labels: Float[np.ndarray, "items classes"], dim: int):
         super().__init__()
         self.head = nn.Linear(dim, labels.shape[1])
         self.register_buffer("labels", torch.tensor(labels, dtype=torch.float32))
         nn.init.zeros_(self.head.weight), nn.init.zeros_(self.head.bias)
+
     def logits(self, x: Float[Tensor, "n dim"]) -> Float[Tensor, "n classes"]:
         return self.head(nn.functional.normalize(x.float(), dim=-1))
+
     def forward(self, x: Float[Tensor, "n 1 dim"], rows: Int[Tensor, "n 1"]) -> Float[Tensor, ""]:
-        return nn.functional.binary_cross_entropy_with_logits(self.logits(x[:, 0]), self.labels[rows[:, 0]])
+        return nn.functional.binary_cross_entropy_with_logits(
+            self.logits(x[:, 0]), self.labels[rows[:, 0]]
+        )
 
 # %% ../nbs/02a_finetune.ipynb #50e4c316
 def label_matrix(
@@ -113,9 +153,21 @@ def label_matrix(
     column: str,  # labels, several of one item joined by |
 ) -> tuple[Float[np.ndarray, "items classes"], list[str]]:
     "1 where an item has a label, and the labels' names."
-    if column not in dataset.items: raise MMRecError(f"items have no column {column!r}; columns: {', '.join(map(str, dataset.items))}")
-    table = dataset.items[column].fillna("").astype(str).str.get_dummies("|").drop(columns="", errors="ignore")
-    if table.shape[1] < 2: raise MMRecError(f"column {column!r} holds {table.shape[1]} label(s): there is nothing to tell apart")
+    if column not in dataset.items:
+        raise MMRecError(
+            f"items have no column {column!r}; columns: {', '.join(map(str, dataset.items))}"
+        )
+    table = (
+        dataset.items[column]
+        .fillna("")
+        .astype(str)
+        .str.get_dummies("|")
+        .drop(columns="", errors="ignore")
+    )
+    if table.shape[1] < 2:
+        raise MMRecError(
+            f"column {column!r} holds {table.shape[1]} label(s): there is nothing to tell apart"
+        )
     return table.to_numpy(np.float32), table.columns.tolist()
 
 # %% ../nbs/02a_finetune.ipynb #490f668b
@@ -126,7 +178,8 @@ def finetune(
     valid: Int[np.ndarray, "m k"],  # the same of other items, which choose the best pass
     method: str = "last",  # "full", "last" or "lora"
     epochs: int = 3,
-    objective: nn.Module | None = None,  # None: PairObjective(); any module (vectors [n, k, dim], rows [n, k]) -> loss
+    # None: PairObjective(); any module (vectors [n, k, dim], rows [n, k]) -> loss
+    objective: nn.Module | None = None,
     batch_size: int = 32,  # examples; of pairs also the number of wrong answers
     lr: float | None = None,  # None: 3e-5 full, 1e-4 last, 1e-3 lora
     augment: bool = True,  # pictures are cropped and turned at random
@@ -134,92 +187,170 @@ def finetune(
     progress: bool = True,
     **what,  # layers, rank
 ) -> tuple[Encoder, pd.DataFrame]:
-    "An encoder taught by examples, and the validation loss after each pass (pass 0 is the encoder as it came)."
+    """An encoder taught by examples, and the validation loss after each pass (pass 0 is the encoder
+    as it came)."""
     examples, valid = _examples(examples), _examples(valid)
-    if np.intersect1d(examples, valid).size: raise MMRecError("an item stands in examples and in valid: draw them from different items")
-    student = copy.copy(encoder); student.model = copy.deepcopy(encoder.model)
+    if np.intersect1d(examples, valid).size:
+        raise MMRecError("an item stands in examples and in valid: draw them from different items")
+    student = copy.copy(encoder)
+    student.model = copy.deepcopy(encoder.model)
     with seeded(seed):
         adapter = unfreeze(student.model, method, **what)
-        run = _Run(student, dataset, (objective or PairObjective()).to(encoder.device), batch_size, augment)
-        log = run.fit(examples, valid, epochs, lr or {"full": 3e-5, "last": 1e-4, "lora": 1e-3}[method], seed, f"fine-tune {encoder.name} ({method})", not progress)
+        run = _Run(
+            student, dataset, (objective or PairObjective()).to(encoder.device), batch_size, augment
+        )
+        log = run.fit(
+            examples,
+            valid,
+            epochs,
+            lr or {"full": 3e-5, "last": 1e-4, "lora": 1e-3}[method],
+            seed,
+            f"fine-tune {encoder.name} ({method})",
+            not progress,
+        )
     model = adapter.merge_and_unload() if adapter is not None else student.model
-    return (encoder if log["validation loss"].idxmin() == 0 else encoder.with_model(model.requires_grad_(False))), log
+    return (
+        encoder
+        if log["validation loss"].idxmin() == 0
+        else encoder.with_model(model.requires_grad_(False))
+    ), log
 
 # %% ../nbs/02a_finetune.ipynb #42b1ba48
 class _Run:
     "One training: the student, what it learns from, and by which objective."
-    def __init__(self, student: Encoder, dataset: Dataset, objective: nn.Module, batch_size: int, augment: bool):
-        self.student, self.dataset, self.objective, self.batch_size, self.augment = student, dataset, objective, batch_size, augment
+
+    def __init__(
+        self,
+        student: Encoder,
+        dataset: Dataset,
+        objective: nn.Module,
+        batch_size: int,
+        augment: bool,
+    ):
+        self.student, self.dataset, self.objective, self.batch_size, self.augment = (
+            student,
+            dataset,
+            objective,
+            batch_size,
+            augment,
+        )
         self.weights = [p for p in student.model.parameters() if p.requires_grad]
 
-    def fit(self, examples, valid, epochs: int, lr: float, seed: int, name: str, quiet: bool) -> pd.DataFrame:
+    def fit(
+        self, examples, valid, epochs: int, lr: float, seed: int, name: str, quiet: bool
+    ) -> pd.DataFrame:
         "All passes; afterwards student and objective hold the weights of the best one."
         head = list(self.objective.parameters())
         self.warm_up(examples, valid)
-        groups = [{"params": self.weights, "lr": lr}] + ([{"params": head, "lr": 3e-3}] if head else [])
-        optimizer, steps = torch.optim.AdamW(groups, weight_decay=0.01), epochs * -(-len(examples) // self.batch_size)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, [g["lr"] for g in groups], max(steps, 2), pct_start=0.1)
-        history, best = [self.mean_loss(*self.still(valid))], [p.detach().clone() for p in self.weights + head]
+        groups = [{"params": self.weights, "lr": lr}] + (
+            [{"params": head, "lr": 3e-3}] if head else []
+        )
+        optimizer, steps = (
+            torch.optim.AdamW(groups, weight_decay=0.01),
+            epochs * -(-len(examples) // self.batch_size),
+        )
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, [g["lr"] for g in groups], max(steps, 2), pct_start=0.1
+        )
+        history, best = (
+            [self.mean_loss(*self.still(valid))],
+            [p.detach().clone() for p in self.weights + head],
+        )
         with tqdm(total=steps, desc=name, unit="batch", disable=quiet) as bar:
             for epoch in range(epochs):
                 self.one_pass(examples, optimizer, schedule, seed + epoch, bar)
                 history.append(self.mean_loss(*self.still(valid)))
-                if history[-1] == min(history): best = [p.detach().clone() for p in self.weights + head]
-        with torch.no_grad(): [p.copy_(b) for p, b in zip(self.weights + head, best)]
+                if history[-1] == min(history):
+                    best = [p.detach().clone() for p in self.weights + head]
+        with torch.no_grad():
+            [p.copy_(b) for p, b in zip(self.weights + head, best)]
         return pd.DataFrame({"pass": range(epochs + 1), "validation loss": history})
 
 # %% ../nbs/02a_finetune.ipynb #ad835df9
 def _examples(x) -> Int[np.ndarray, "n k"]:
     "Rows of items, one example a line."
     x = np.asarray(x)
-    if x.ndim == 1: x = x[:, None]
-    if len(x) < 2: raise MMRecError("fine-tuning needs at least two examples to learn from and two to choose by")
+    if x.ndim == 1:
+        x = x[:, None]
+    if len(x) < 2:
+        raise MMRecError(
+            "fine-tuning needs at least two examples to learn from and two to choose by"
+        )
     return x
+
 
 def _read(encoder: Encoder, dataset: Dataset, rows, augment: bool):
     "A collated batch of raw items; pictures may be changed at random."
     raws = read_raw(encoder, dataset, rows)
     if augment and encoder.modality == "image":
-        t = image_transform(encoder.size, True, encoder.preprocessing["mean"], encoder.preprocessing["std"])
+        t = image_transform(
+            encoder.size, True, encoder.preprocessing["mean"], encoder.preprocessing["std"]
+        )
         raws = [t(read_image(p, draft=4 * encoder.size)) for p in raws]
     return to_device(encoder.collate([encoder.prepare(x) for x in raws]), encoder.device)
 
-def _vectors(self: _Run, examples: Int[np.ndarray, "n k"], augment: bool) -> Float[Tensor, "n k dim"]:
+
+def _vectors(
+    self: _Run, examples: Int[np.ndarray, "n k"], augment: bool
+) -> Float[Tensor, "n k dim"]:
     "The student's vectors of the items of each example."
     e, n = self.student, len(examples)
     with torch.autocast(e.device.type, torch.bfloat16, enabled=e.precision == "bfloat16"):
         return e.embed(_read(e, self.dataset, examples.ravel(), augment)).unflatten(0, (n, -1))
+
 
 _Run.vectors = _vectors
 
 # %% ../nbs/02a_finetune.ipynb #408740f5
 def _batches(n: int, size: int, order: np.ndarray | None = None) -> list[np.ndarray]:
     order = np.arange(n) if order is None else order
-    return [b for i in range(0, n, size) if len(b := order[i:i + size]) > 1]  # one pair alone has no wrong answer
+    # one pair alone has no wrong answer
+    return [b for i in range(0, n, size) if len(b := order[i : i + size]) > 1]
 
-def _still(self: _Run, examples: Int[np.ndarray, "n k"]) -> tuple[Float[Tensor, "n k dim"], Int[Tensor, "n k"]]:
+
+def _still(
+    self: _Run, examples: Int[np.ndarray, "n k"]
+) -> tuple[Float[Tensor, "n k dim"], Int[Tensor, "n k"]]:
     "Vectors and rows of examples while nothing learns, each item read once."
     items, where = np.unique(examples, return_inverse=True)
     self.student.model.eval()
-    with torch.no_grad(): x = torch.cat([self.vectors(items[i:i + 32, None], False)[:, 0] for i in range(0, len(items), 32)])
-    return x[torch.as_tensor(where.reshape(examples.shape), device=x.device)], torch.as_tensor(examples, device=x.device)
+    with torch.no_grad():
+        x = torch.cat(
+            [self.vectors(items[i : i + 32, None], False)[:, 0] for i in range(0, len(items), 32)]
+        )
+    return x[torch.as_tensor(where.reshape(examples.shape), device=x.device)], torch.as_tensor(
+        examples, device=x.device
+    )
+
 
 def _mean_loss(self: _Run, x: Float[Tensor, "n k dim"], rows: Int[Tensor, "n k"]) -> float:
     "The objective over batches of the size that is learned with."
-    with torch.no_grad(): return float(np.mean([float(self.objective(x[b], rows[b])) for b in _batches(len(x), self.batch_size)]))
+    with torch.no_grad():
+        return float(
+            np.mean(
+                [float(self.objective(x[b], rows[b])) for b in _batches(len(x), self.batch_size)]
+            )
+        )
+
 
 _Run.still, _Run.mean_loss = _still, _mean_loss
 
 # %% ../nbs/02a_finetune.ipynb #62a490e3
 def _warm_up(self: _Run, examples: np.ndarray, valid: np.ndarray, steps: int = 200) -> None:
-    "The objective's own weights learn on the untouched encoder, for as long as that helps other items (Kumar et al., 2022)."
+    """The objective's own weights learn on the untouched encoder, for as long as that helps other
+    items (Kumar et al., 2022)."""
     weights, best, least = list(self.objective.parameters()), None, np.inf
     (x, rows), other = self.still(examples), self.still(valid)
     optimizer = torch.optim.AdamW(weights, lr=1e-2, weight_decay=0)
     for _ in range(steps if weights else 0):
-        if (loss := self.mean_loss(*other)) < least: least, best = loss, [p.detach().clone() for p in weights]
-        optimizer.zero_grad(); self.objective(x, rows).backward(); optimizer.step()
-    with torch.no_grad(): [p.copy_(b) for p, b in zip(weights, best or [])]
+        if (loss := self.mean_loss(*other)) < least:
+            least, best = loss, [p.detach().clone() for p in weights]
+        optimizer.zero_grad()
+        self.objective(x, rows).backward()
+        optimizer.step()
+    with torch.no_grad():
+        [p.copy_(b) for p, b in zip(weights, best or [])]
+
 
 _Run.warm_up = _warm_up
 
@@ -227,13 +358,24 @@ _Run.warm_up = _warm_up
 def _one_pass(self: _Run, examples: np.ndarray, optimizer, schedule, seed: int, bar) -> None:
     self.student.model.train()
     for m in self.student.model.modules():
-        if isinstance(m, nn.modules.batchnorm._BatchNorm): m.eval()
-    for b in _batches(len(examples), self.batch_size, np.random.default_rng(seed).permutation(len(examples))):
+        if isinstance(m, nn.modules.batchnorm._BatchNorm):
+            m.eval()
+    for b in _batches(
+        len(examples), self.batch_size, np.random.default_rng(seed).permutation(len(examples))
+    ):
         optimizer.zero_grad()
-        loss = self.objective(self.vectors(examples[b], self.augment), torch.as_tensor(examples[b], device=self.student.device))
-        if not torch.isfinite(loss): raise MMRecError(f"fine-tuning {self.student.name}: the loss is not finite; lower lr")
-        loss.backward(); nn.utils.clip_grad_norm_(self.weights, 1.0)
-        optimizer.step(); schedule.step(); bar.update(1)
+        loss = self.objective(
+            self.vectors(examples[b], self.augment),
+            torch.as_tensor(examples[b], device=self.student.device),
+        )
+        if not torch.isfinite(loss):
+            raise MMRecError(f"fine-tuning {self.student.name}: the loss is not finite; lower lr")
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.weights, 1.0)
+        optimizer.step()
+        schedule.step()
+        bar.update(1)
+
 
 _Run.one_pass = _one_pass
 
@@ -242,18 +384,29 @@ def save_encoder(
     encoder: Encoder,  # a transformers text, picture or sound encoder
     folder,  # where to; must not exist yet
 ) -> Path:
-    "Write model and tokenizer so that the folder's path can be given as an encoder's name; all of it or nothing."
+    """Write model and tokenizer so that the folder's path can be given as an encoder's name; all of
+    it or nothing."""
     folder = Path(folder)
-    if folder.exists(): raise MMRecError(f"{folder.name} exists already: choose another name, nothing was written")
-    if not hasattr(encoder.model, "save_pretrained"): raise MMRecError(f"{encoder.name} is no transformers model: keep its state_dict with safetensors instead")
+    if folder.exists():
+        raise MMRecError(f"{folder.name} exists already: choose another name, nothing was written")
+    if not hasattr(encoder.model, "save_pretrained"):
+        raise MMRecError(
+            f"{encoder.name} is no transformers model: keep its state_dict with safetensors instead"
+        )
     part = folder.with_name(f".{folder.name}.{os.urandom(4).hex()}")
     try:
         part.mkdir(parents=True)
         encoder.model.save_pretrained(part)
-        if hasattr(encoder, "tokenizer"): encoder.tokenizer.save_pretrained(part)
+        if hasattr(encoder, "tokenizer"):
+            encoder.tokenizer.save_pretrained(part)
         os.rename(part, folder)
     except Exception as e:
-        if not (said := disk_refusal(e)): raise
-        raise MMRecError(f"{folder.name}: cannot be written to {folder.parent} ({said}); make room or choose another folder") from None
-    finally: shutil.rmtree(part, ignore_errors=True)
+        if not (said := disk_refusal(e)):
+            raise
+        raise MMRecError(
+            f"{folder.name}: cannot be written to {folder.parent} ({said}); make room "
+            f"or choose another folder"
+        ) from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
     return folder

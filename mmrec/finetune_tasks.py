@@ -15,15 +15,21 @@ from .finetune import layer_stack
 
 # %% ../nbs/03c_finetune_tasks.ipynb #865d66c1
 @torch.no_grad()
-def lower_states(encoder: TextEncoder, texts: list[str],
-                 layers: int = 2,  # how many at the top are left out
-                 batch: int = 64) -> Float[Tensor, "texts tokens channels"]:  # dim + 1 channels: the last one is the token mask
+def lower_states(
+    encoder: TextEncoder,
+    texts: list[str],
+    layers: int = 2,  # how many at the top are left out
+    batch: int = 64,  # dim + 1 channels: the last one is the token mask
+) -> Float[Tensor, "texts tokens channels"]:
     "Token vectors below the last layers: what their training reads."
     tokens = encoder.collate([encoder.prepare(t) for t in texts])
     parts, depth = [], len(layer_stack(encoder.model))
-    if not 0 < layers <= depth: raise MMRecError(f"layers={layers}: {encoder.name} has {depth} layers; train 1 to {depth} of them")
+    if not 0 < layers <= depth:
+        raise MMRecError(
+            f"layers={layers}: {encoder.name} has {depth} layers; train 1 to {depth} of them"
+        )
     for i in range(0, len(texts), batch):
-        some = {k: v[i:i + batch].to(encoder.device) for k, v in tokens.items()}
+        some = {k: v[i : i + batch].to(encoder.device) for k, v in tokens.items()}
         states = encoder.model(**some, output_hidden_states=True).hidden_states[depth - layers]
         parts.append(torch.cat([states, some["attention_mask"][..., None].to(states)], -1))
     return torch.cat(parts)
@@ -31,21 +37,36 @@ def lower_states(encoder: TextEncoder, texts: list[str],
 # %% ../nbs/03c_finetune_tasks.ipynb #4a2494c5
 class Given(nn.Module):
     "Stands where the word vectors were: hands the token vectors on."
-    def forward(self, input_ids=None, inputs_embeds=None, **ignored): return inputs_embeds
+
+    def forward(self, input_ids=None, inputs_embeds=None, **ignored):
+        return inputs_embeds
+
 
 class TopLayers(nn.Module):
-    "The last layers of a BERT-style encoder as the trunk of `SharedBottom` (MT-DNN; Liu et al., ACL 2019)."
-    def __init__(self, encoder: TextEncoder,  # it is not changed
-                 layers: int = 2):  # how many are trained
+    """The last layers of a BERT-style encoder as the trunk of `SharedBottom` (MT-DNN; Liu et al.,
+    ACL 2019)."""
+
+    def __init__(
+        self,
+        encoder: TextEncoder,  # it is not changed
+        layers: int = 2,  # how many are trained
+    ):
         super().__init__()
-        if not hasattr(encoder.model, "embeddings") or not hasattr(getattr(encoder.model, "encoder", None), "layer"):
-            raise MMRecError(f"{encoder.name} is no BERT-style encoder: fine-tune it by pairs (mmrec.finetune) or use a BERT-style one")
+        if not hasattr(encoder.model, "embeddings") or not hasattr(
+            getattr(encoder.model, "encoder", None), "layer"
+        ):
+            raise MMRecError(
+                f"{encoder.name} is no BERT-style encoder: fine-tune it by pairs "
+                f"(mmrec.finetune) or use a BERT-style one"
+            )
         self.model, self.encoder = copy.deepcopy(encoder.model), copy.copy(encoder)
         self.model.encoder.layer = nn.ModuleList(list(self.model.encoder.layer)[-layers:])
         self.model.embeddings, self.model.pooler, self.encoder.model = Given(), None, self.model
         self.model.requires_grad_(True)
 
     def forward(self, x: Float[Tensor, "rows tokens channels"]) -> Float[Tensor, "rows dim"]:
-        x = x[:, :int(x[..., -1].sum(1).max())]                    # no longer than the longest of this batch
+        # no longer than the longest of this batch
+        x = x[:, : int(x[..., -1].sum(1).max())]
         z = self.encoder.embed({"inputs_embeds": x[..., :-1], "attention_mask": x[..., -1].long()})
-        return z * z.shape[1] ** .5                                # entries of spread 1: heads learn at their usual rate
+        # entries of spread 1: heads learn at their usual rate
+        return z * z.shape[1] ** 0.5

@@ -14,27 +14,46 @@ from .multitask import as_key
 
 # %% ../nbs/05_fusion.ipynb #e4d06e7a
 class Fusion(nn.Module):
-    "Base of all fusions: checks the input, blanks what is absent, gives items without any modality the zero vector."
-    def __init__(self,
-                 dim: int,  # size of each projected vector and of the result
-                 modalities: int):  # how many modalities there are
+    """Base of all fusions: checks the input, blanks what is absent, gives items without any
+    modality the zero vector."""
+
+    def __init__(
+        self,
+        dim: int,  # size of each projected vector and of the result
+        modalities: int,  # how many modalities there are
+    ):
         super().__init__()
         self.dim, self.modalities = dim, modalities
 
-    def forward(self, h: Float[Tensor, "items modalities dim"],  # projected modality vectors
-                present: Bool[Tensor, "items modalities"],  # which ones an item has
-                user: Float[Tensor, "items dim"] | None = None  # who asks, for user-conditioned fusions
-                ) -> Float[Tensor, "items dim"]:
+    def forward(
+        self,
+        h: Float[Tensor, "items modalities dim"],  # projected modality vectors
+        present: Bool[Tensor, "items modalities"],  # which ones an item has
+        # who asks, for user-conditioned fusions
+        user: Float[Tensor, "items dim"] | None = None,
+    ) -> Float[Tensor, "items dim"]:
         self.check(h, present, user)
-        h = h.masked_fill(~present[..., None], 0.)   # before any arithmetic: absent entries may be NaN
-        return self.fuse(h, present, user).masked_fill(~present.any(1, keepdim=True), 0.)
+        # before any arithmetic: absent entries may be NaN
+        h = h.masked_fill(~present[..., None], 0.0)
+        return self.fuse(h, present, user).masked_fill(~present.any(1, keepdim=True), 0.0)
 
     def check(self, h, present, user=None):
-        if h.shape[1:] != (self.modalities, self.dim) or present.shape != h.shape[:2] or present.dtype != torch.bool:
-            raise MMRecError(f"{type(self).__name__} wants h [items, {self.modalities}, {self.dim}] and a bool present "
-                             f"[items, {self.modalities}]: got {tuple(h.shape)} and {present.dtype} {tuple(present.shape)}")
+        if (
+            h.shape[1:] != (self.modalities, self.dim)
+            or present.shape != h.shape[:2]
+            or present.dtype != torch.bool
+        ):
+            raise MMRecError(
+                f"{type(self).__name__} wants h [items, {self.modalities}, "
+                f"{self.dim}] and a bool present "
+                f"[items, {self.modalities}]: got {tuple(h.shape)} and "
+                f"{present.dtype} {tuple(present.shape)}"
+            )
         if user is not None and user.shape != (len(h), self.dim):
-            raise MMRecError(f"user is one vector per row of h, [{len(h)}, {self.dim}]: got {tuple(user.shape)}")
+            raise MMRecError(
+                f"user is one vector per row of h, [{len(h)}, {self.dim}]: got {tuple(user.shape)}"
+            )
+
 
 def masked_softmax(logits: Tensor, present: Tensor, dim: int = 1) -> Tensor:
     "Softmax over what is present; all zero where nothing is."
@@ -42,7 +61,9 @@ def masked_softmax(logits: Tensor, present: Tensor, dim: int = 1) -> Tensor:
 
 # %% ../nbs/05_fusion.ipynb #edd8a698
 class ConcatFusion(Fusion):
-    "Concatenate and mix linearly, rescaled by the share of modalities present (early fusion; Baltrusaitis et al. 2019)."
+    """Concatenate and mix linearly, rescaled by the share of modalities present (early fusion;
+    Baltrusaitis et al. 2019)."""
+
     def __init__(self, dim: int, modalities: int):
         super().__init__(dim, modalities)
         self.mix = nn.Linear(dim * modalities, dim)
@@ -53,76 +74,105 @@ class ConcatFusion(Fusion):
 
 # %% ../nbs/05_fusion.ipynb #edb17f11
 class WeightedFusion(Fusion):
-    "Average with learned weights, one per modality or one per item and modality (Kiela, Wang, Cho, EMNLP 2018)."
-    def __init__(self, dim: int, modalities: int,
-                 per_item: bool = False):  # let each item's own vectors argue for their weight
+    """Average with learned weights, one per modality or one per item and modality (Kiela, Wang,
+    Cho, EMNLP 2018)."""
+
+    def __init__(
+        self,
+        dim: int,
+        modalities: int,
+        per_item: bool = False,  # let each item's own vectors argue for their weight
+    ):
         super().__init__(dim, modalities)
         self.w = nn.Parameter(torch.zeros(modalities))
         self.u = nn.Parameter(torch.zeros(modalities, dim)) if per_item else None
 
     def weights(self, h, present, user=None) -> Float[Tensor, "items modalities"]:
         "The share of each modality, summing to 1 over those present."
-        h = h.masked_fill(~present[..., None], 0.)
-        argued = 0. if self.u is None else (h * self.u).sum(-1)
+        h = h.masked_fill(~present[..., None], 0.0)
+        argued = 0.0 if self.u is None else (h * self.u).sum(-1)
         return masked_softmax((self.w + argued).expand(h.shape[:2]), present)
 
-    def fuse(self, h, present, user=None): return (self.weights(h, present)[..., None] * h).sum(1)
+    def fuse(self, h, present, user=None):
+        return (self.weights(h, present)[..., None] * h).sum(1)
 
 # %% ../nbs/05_fusion.ipynb #45073dfe
 class AttentionFusion(Fusion):
-    "Self-attention over an item's modality tokens, pooled by a learned query or by the user's (Vaswani et al. 2017)."
-    def __init__(self, dim: int, modalities: int,
-                 heads: int = 4,  # of the self-attention; must divide dim
-                 dropout: float = 0.):  # on the attention weights
+    """Self-attention over an item's modality tokens, pooled by a learned query or by the user's
+    (Vaswani et al. 2017)."""
+
+    def __init__(
+        self,
+        dim: int,
+        modalities: int,
+        heads: int = 4,  # of the self-attention; must divide dim
+        dropout: float = 0.0,  # on the attention weights
+    ):
         super().__init__(dim, modalities)
-        if dim % heads: raise MMRecError(f"heads={heads} does not divide dim={dim}: choose one that does")
-        self.kind = nn.Parameter(torch.randn(modalities, dim) * .02)
+        if dim % heads:
+            raise MMRecError(f"heads={heads} does not divide dim={dim}: choose one that does")
+        self.kind = nn.Parameter(torch.randn(modalities, dim) * 0.02)
         self.attend = nn.MultiheadAttention(dim, heads, dropout, batch_first=True)
         self.norm, self.key = nn.LayerNorm(dim), nn.Linear(dim, dim, bias=False)
         self.query = nn.Parameter(torch.zeros(dim))
 
     def tokens(self, h, present) -> Float[Tensor, "items modalities dim"]:
         "Modality vectors after they looked at each other."
-        x = h.masked_fill(~present[..., None], 0.) + self.kind
-        hidden = ~present & present.any(1, keepdim=True)   # an item with nothing attends to everything; it is blanked later
+        x = h.masked_fill(~present[..., None], 0.0) + self.kind
+        # an item with nothing attends to everything; it is blanked later
+        hidden = ~present & present.any(1, keepdim=True)
         return self.norm(x + self.attend(x, x, x, key_padding_mask=hidden, need_weights=False)[0])
 
     def pool(self, tokens, present, user=None) -> Float[Tensor, "items modalities"]:
         query = self.query.expand(len(tokens), -1) if user is None else user
-        return masked_softmax((self.key(tokens) @ query[..., None])[..., 0] / self.dim ** .5, present)
+        return masked_softmax(
+            (self.key(tokens) @ query[..., None])[..., 0] / self.dim**0.5, present
+        )
 
-    def weights(self, h, present, user=None): return self.pool(self.tokens(h, present), present, user)
+    def weights(self, h, present, user=None):
+        return self.pool(self.tokens(h, present), present, user)
 
     def fuse(self, h, present, user=None):
         tokens = self.tokens(h, present)
         return (self.pool(tokens, present, user)[..., None] * tokens).sum(1)
 
 # %% ../nbs/05_fusion.ipynb #f2058ff8
-def personal_scores(fusion: AttentionFusion,
-                    h: Float[Tensor, "items modalities dim"], present: Bool[Tensor, "items modalities"],
-                    user: Float[Tensor, "users dim"],  # what the fused vectors are compared with
-                    query: Float[Tensor, "users dim"] | None = None  # what asks; None: the user's vector itself
-                    ) -> tuple[Float[Tensor, "users items"], Float[Tensor, "modalities users items"]]:
-    "Scores of all items for all users, each item fused as each user sees it, and the weights (Vaswani et al. 2017)."
+def personal_scores(
+    fusion: AttentionFusion,
+    h: Float[Tensor, "items modalities dim"],
+    present: Bool[Tensor, "items modalities"],
+    user: Float[Tensor, "users dim"],  # what the fused vectors are compared with
+    # what asks; None: the user's vector itself
+    query: Float[Tensor, "users dim"] | None = None,
+) -> tuple[Float[Tensor, "users items"], Float[Tensor, "modalities users items"]]:
+    """Scores of all items for all users, each item fused as each user sees it, and the weights
+    (Vaswani et al. 2017)."""
     fusion.check(h, present)
     t = fusion.tokens(h, present)
-    logits = torch.einsum("ud,imd->mui", user if query is None else query, fusion.key(t)) / fusion.dim ** .5
-    share = masked_softmax(logits, present.T[:, None], 0)            # modalities first: several times faster than last
+    logits = (
+        torch.einsum("ud,imd->mui", user if query is None else query, fusion.key(t))
+        / fusion.dim**0.5
+    )
+    # modalities first: several times faster than last
+    share = masked_softmax(logits, present.T[:, None], 0)
     return (share * torch.einsum("ud,imd->mui", user, t)).sum(0), share
 
 # %% ../nbs/05_fusion.ipynb #9f64fe27
 class GatedFusion(Fusion):
-    "One gate per modality and dimension, decided from all modalities together (GMU; Arevalo et al. 2017)."
+    """One gate per modality and dimension, decided from all modalities together (GMU; Arevalo et
+    al. 2017)."""
+
     def __init__(self, dim: int, modalities: int):
         super().__init__(dim, modalities)
-        self.value = nn.Parameter(torch.randn(modalities, dim, dim) / dim ** .5)
+        self.value = nn.Parameter(torch.randn(modalities, dim, dim) / dim**0.5)
         self.gate = nn.Linear(modalities * dim, modalities * dim)
 
     def gates(self, h, present) -> Float[Tensor, "items modalities dim"]:
-        h = h.masked_fill(~present[..., None], 0.)
+        h = h.masked_fill(~present[..., None], 0.0)
         return masked_softmax(self.gate(h.flatten(1)).view_as(h), present[..., None].expand_as(h))
 
-    def weights(self, h, present, user=None): return self.gates(h, present).mean(-1)
+    def weights(self, h, present, user=None):
+        return self.gates(h, present).mean(-1)
 
     def fuse(self, h, present, user=None):
         return (self.gates(h, present) * torch.einsum("imd,mde->ime", h, self.value).tanh()).sum(1)
@@ -130,35 +180,48 @@ class GatedFusion(Fusion):
 # %% ../nbs/05_fusion.ipynb #4d421b80
 class BilinearFusion(Fusion):
     "Products across modalities through a low-rank weight tensor (LMF; Liu et al. 2018)."
-    def __init__(self, dim: int, modalities: int,
-                 rank: int = 4):  # how many rank-one pieces
+
+    def __init__(
+        self,
+        dim: int,
+        modalities: int,
+        rank: int = 4,  # how many rank-one pieces
+    ):
         super().__init__(dim, modalities)
-        self.factor = nn.Parameter(torch.randn(rank, modalities, dim, dim) / (dim * rank) ** .5)
-        self.one = nn.Parameter(torch.ones(rank, modalities, dim))   # the weights of the constant 1
+        self.factor = nn.Parameter(torch.randn(rank, modalities, dim, dim) / (dim * rank) ** 0.5)
+        self.one = nn.Parameter(torch.ones(rank, modalities, dim))  # the weights of the constant 1
 
     def fuse(self, h, present, user=None):
         parts = torch.einsum("imd,rmde->rime", h, self.factor) + self.one[:, None]
-        return parts.masked_fill(~present[None, ..., None], 1.).prod(2).sum(0)
+        return parts.masked_fill(~present[None, ..., None], 1.0).prod(2).sum(0)
 
 # %% ../nbs/05_fusion.ipynb #feb1f953
 class Projector(nn.Module):
     "All modalities of a data set through one tower each: `forward(rows)` gives (h, present)."
-    def __init__(self,
-                 features: dict[str, Features],  # one entry per modality, same items
-                 dim: int,  # size of the shared space
-                 hidden: int = 0,  # width of a hidden layer, 0 = linear
-                 dropout: float = 0.):  # on the input (linear) or the hidden layer
+
+    def __init__(
+        self,
+        features: dict[str, Features],  # one entry per modality, same items
+        dim: int,  # size of the shared space
+        hidden: int = 0,  # width of a hidden layer, 0 = linear
+        dropout: float = 0.0,  # on the input (linear) or the hidden layer
+    ):
         super().__init__()
         check_features(features)
         self.modalities, self.towers = tuple(features), Named()
         for m, f in features.items():
             values, present = f.tensor()
-            self.register_buffer(as_key(m), values, persistent=False)   # data, not a parameter: not saved with the model
+            # data, not a parameter: not saved with the model
+            self.register_buffer(as_key(m), values, persistent=False)
             self.towers[m] = Tower(f.dim, dim, hidden, dropout).fit_scale(values[present])
-        self.register_buffer("present", torch.stack([f.tensor()[1] for f in features.values()], 1), persistent=False)
+        self.register_buffer(
+            "present", torch.stack([f.tensor()[1] for f in features.values()], 1), persistent=False
+        )
 
-    def forward(self, rows: Tensor | slice = slice(None)  # item rows; default all
-                ) -> tuple[Float[Tensor, "items modalities dim"], Bool[Tensor, "items modalities"]]:
+    def forward(
+        self,
+        rows: Tensor | slice = slice(None),  # item rows; default all
+    ) -> tuple[Float[Tensor, "items modalities dim"], Bool[Tensor, "items modalities"]]:
         return self.project({m: self.table(m)[rows] for m in self.modalities}, self.present[rows])
 
     def table(self, modality: str) -> Float[Tensor, "items raw"]:
@@ -168,28 +231,42 @@ class Projector(nn.Module):
     def project(self, values: dict[str, Tensor], present: Tensor) -> tuple[Tensor, Tensor]:
         "The same towers for items that came later."
         h = torch.stack([self.towers[m](values[m]) for m in self.modalities], 1)
-        return h.masked_fill(~present[..., None], 0.), present
+        return h.masked_fill(~present[..., None], 0.0), present
 
 # %% ../nbs/05_fusion.ipynb #9a6e2300
 def check_features(features: dict[str, Features]):
     "One clear line for what would otherwise end in a wrong vector (`Features` itself refuses NaN)."
-    if not features: raise MMRecError("no features to fuse: encode at least one modality first (mmrec.encode.encode_items)")
+    if not features:
+        raise MMRecError(
+            "no features to fuse: encode at least one modality first (mmrec.encode.encode_items)"
+        )
     sizes = {m: len(f) for m, f in features.items()}
-    if len(set(sizes.values())) > 1: raise MMRecError(f"modalities of different item counts {sizes}: encode the same items")
+    if len(set(sizes.values())) > 1:
+        raise MMRecError(f"modalities of different item counts {sizes}: encode the same items")
     for m, f in features.items():
-        if not f.present.any(): raise MMRecError(f"features of {m}: no item has this modality; leave {m} out")
+        if not f.present.any():
+            raise MMRecError(f"features of {m}: no item has this modality; leave {m} out")
 
 # %% ../nbs/05_fusion.ipynb #865d32cd
-def modality_dropout(present: Bool[Tensor, "items modalities"],  # which ones an item has
-                     p: float,  # chance of each to be hidden
-                     generator: torch.Generator | None = None  # for a repeatable draw
-                     ) -> Bool[Tensor, "items modalities"]:
-    "Hide each modality with probability p, but leave every item at least one it has (ModDrop; Neverova et al. 2016)."
-    if not 0 <= p < 1: raise MMRecError(f"modality dropout p={p}: a probability from 0 to below 1")
-    if p == 0: return present
-    where = present.device if generator is None else generator.device          # a generator draws on its own device only
-    draw = torch.rand(present.shape, generator=generator, device=where).to(present.device).masked_fill(~present, -1.)
-    best = draw == draw.max(1, keepdim=True).values   # the luckiest one stays in any case
+def modality_dropout(
+    present: Bool[Tensor, "items modalities"],  # which ones an item has
+    p: float,  # chance of each to be hidden
+    generator: torch.Generator | None = None,  # for a repeatable draw
+) -> Bool[Tensor, "items modalities"]:
+    """Hide each modality with probability p, but leave every item at least one it has (ModDrop;
+    Neverova et al. 2016)."""
+    if not 0 <= p < 1:
+        raise MMRecError(f"modality dropout p={p}: a probability from 0 to below 1")
+    if p == 0:
+        return present
+    # a generator draws on its own device only
+    where = present.device if generator is None else generator.device
+    draw = (
+        torch.rand(present.shape, generator=generator, device=where)
+        .to(present.device)
+        .masked_fill(~present, -1.0)
+    )
+    best = draw == draw.max(1, keepdim=True).values  # the luckiest one stays in any case
     return present & ((draw >= p) | best)
 
 # %% ../nbs/05_fusion.ipynb #d1e11928
@@ -197,28 +274,48 @@ def _stack(scores: list[Tensor], weights) -> tuple[Tensor, Tensor]:
     "[lists, users, items] and one weight per list."
     scores = [torch.as_tensor(s, dtype=torch.float32) for s in scores]
     if not scores or len({s.shape for s in scores}) > 1:
-        raise MMRecError(f"score lists of the same users and items are wanted: got shapes {[tuple(s.shape) for s in scores]}")
-    scores = [s.to(scores[0].device) for s in scores]                         # models may lie on several devices
-    w = torch.ones(len(scores)) if weights is None else torch.as_tensor(weights, dtype=torch.float32)
-    if len(w) != len(scores): raise MMRecError(f"{len(w)} weights for {len(scores)} score lists: give one each")
+        raise MMRecError(
+            f"score lists of the same users and items are wanted: got shapes "
+            f"{[tuple(s.shape) for s in scores]}"
+        )
+    # models may lie on several devices
+    scores = [s.to(scores[0].device) for s in scores]
+    w = (
+        torch.ones(len(scores))
+        if weights is None
+        else torch.as_tensor(weights, dtype=torch.float32)
+    )
+    if len(w) != len(scores):
+        raise MMRecError(f"{len(w)} weights for {len(scores)} score lists: give one each")
     return torch.stack(scores), w.to(scores[0].device)[:, None, None]
 
-def rrf(scores: list[Float[Tensor, "users items"]],  # one per modality or model
-        k: int = 60,  # how little the very first ranks stand out
-        weights=None) -> Float[Tensor, "users items"]:  # one per list
-    "Reciprocal-rank fusion (Cormack et al. 2009); equal scores share their mean rank, -inf stays -inf."
+
+def rrf(
+    scores: list[Float[Tensor, "users items"]],  # one per modality or model
+    k: int = 60,  # how little the very first ranks stand out
+    weights=None,  # one per list
+) -> Float[Tensor, "users items"]:
+    """Reciprocal-rank fusion (Cormack et al. 2009); equal scores share their mean rank, -inf stays
+    -inf."""
     s, w = _stack(scores, weights)
     ordered = s.sort(-1).values
     below, upto = (torch.searchsorted(ordered, s, right=right) for right in (False, True))
-    rank = s.shape[-1] - (below + upto - 1) / 2                               # 1 for the best one
+    rank = s.shape[-1] - (below + upto - 1) / 2  # 1 for the best one
     return (w / (k + rank)).sum(0).masked_fill((s == -torch.inf).any(0), -torch.inf)
 
-def score_fusion(scores: list[Float[Tensor, "users items"]],  # one per modality or model
-                 weights=None) -> Float[Tensor, "users items"]:  # one per list
-    "Weighted sum of scores, standardised per user and list (CombSUM; Fox and Shaw 1994); -inf stays -inf."
+
+def score_fusion(
+    scores: list[Float[Tensor, "users items"]],  # one per modality or model
+    weights=None,  # one per list
+) -> Float[Tensor, "users items"]:
+    """Weighted sum of scores, standardised per user and list (CombSUM; Fox and Shaw 1994); -inf
+    stays -inf."""
     s, w = _stack(scores, weights)
     ok = s.isfinite()
-    n, x = ok.sum(-1, keepdim=True).clamp(min=1), s.masked_fill(~ok, 0.)
+    n, x = ok.sum(-1, keepdim=True).clamp(min=1), s.masked_fill(~ok, 0.0)
     mean = x.sum(-1, keepdim=True) / n
-    std = ((x - mean).masked_fill(~ok, 0.).square().sum(-1, keepdim=True) / n).sqrt().clamp(min=1e-8)
-    return (w * (x - mean) / std).sum(0).masked_fill((s == -torch.inf).any(0), -torch.inf)   # whatever the weight, 0 too
+    std = (
+        ((x - mean).masked_fill(~ok, 0.0).square().sum(-1, keepdim=True) / n).sqrt().clamp(min=1e-8)
+    )
+    # whatever the weight, 0 too
+    return (w * (x - mean) / std).sum(0).masked_fill((s == -torch.inf).any(0), -torch.inf)

@@ -21,6 +21,7 @@ from .data import MMRecError, seeded
 @dataclass(frozen=True)
 class Episodes:
     "Few-shot tasks: support examples to adapt on, query examples that judge."
+
     support_x: Float[Tensor, "tasks shots dim"]
     support_y: Float[Tensor, "tasks shots"]
     query_x: Float[Tensor, "tasks queries dim"]
@@ -29,107 +30,227 @@ class Episodes:
     def __post_init__(self):
         for part in ("support", "query"):
             x, y = getattr(self, f"{part}_x"), getattr(self, f"{part}_y")
-            if x.ndim != 3 or x.shape[:2] != y.shape or len(x) != len(self.support_x) or 0 in x.shape:
-                raise MMRecError(f"episodes: {part}_x {tuple(x.shape)} and {part}_y {tuple(y.shape)} do not fit; "
-                                 f"give [tasks, examples, dim] and [tasks, examples], the same tasks in both parts")
+            if (
+                x.ndim != 3
+                or x.shape[:2] != y.shape
+                or len(x) != len(self.support_x)
+                or 0 in x.shape
+            ):
+                raise MMRecError(
+                    f"episodes: {part}_x {tuple(x.shape)} and {part}_y "
+                    f"{tuple(y.shape)} do not fit; "
+                    f"give [tasks, examples, dim] and [tasks, examples], the same "
+                    f"tasks in both parts"
+                )
             bad = ~(x.isfinite().all(-1) & y.isfinite())
-            if bad.any(): raise MMRecError(f"episodes: {part} of task {int(bad.any(1).nonzero()[0])} holds NaN or infinity; drop that task")
-    def __len__(self) -> int: return len(self.support_x)
-    def __getitem__(self, rows: Tensor) -> "Episodes": return Episodes(*(t[rows] for t in self.tensors()))
-    def tensors(self) -> tuple[Tensor, ...]: return self.support_x, self.support_y, self.query_x, self.query_y
+            if bad.any():
+                raise MMRecError(
+                    f"episodes: {part} of task {int(bad.any(1).nonzero()[0])} holds "
+                    f"NaN or infinity; drop that task"
+                )
+
+    def __len__(self) -> int:
+        return len(self.support_x)
+
+    def __getitem__(self, rows: Tensor) -> "Episodes":
+        return Episodes(*(t[rows] for t in self.tensors()))
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        return self.support_x, self.support_y, self.query_x, self.query_y
 
 # %% ../nbs/03a_meta.ipynb #b7965c26
-def adapt(model: nn.Module, params: dict[str, Tensor],  # where to start
-          x: Float[Tensor, "shots dim"], y: Float[Tensor, "shots"], loss: Callable,
-          lr: float, steps: int,
-          first_order: bool = False  # True: gradients through the steps ignore the Hessian
-          ) -> dict[str, Tensor]:
+def adapt(
+    model: nn.Module,
+    params: dict[str, Tensor],  # where to start
+    x: Float[Tensor, "shots dim"],
+    y: Float[Tensor, "shots"],
+    loss: Callable,
+    lr: float,
+    steps: int,
+    first_order: bool = False,  # True: gradients through the steps ignore the Hessian
+) -> dict[str, Tensor]:
     "Parameters after a few gradient steps on one task; differentiable with respect to `params`."
     for _ in range(steps):
         g = grad(lambda p: loss(functional_call(model, p, (x,)), y))(params)
         params = {k: p - lr * (g[k].detach() if first_order else g[k]) for k, p in params.items()}
     return params
 
-def adapted_outputs(model: nn.Module, params: dict[str, Tensor], episodes: Episodes, loss: Callable,
-                    lr: float, steps: int, first_order: bool = False) -> Float[Tensor, "tasks queries"]:
+
+def adapted_outputs(
+    model: nn.Module,
+    params: dict[str, Tensor],
+    episodes: Episodes,
+    loss: Callable,
+    lr: float,
+    steps: int,
+    first_order: bool = False,
+) -> Float[Tensor, "tasks queries"]:
     "Outputs on every task's query after adapting to its support; all tasks at once (vmap)."
-    def one(x, y, q): return functional_call(model, adapt(model, params, x, y, loss, lr, steps, first_order), (q,))
-    return vmap(one, randomness="different")(episodes.support_x, episodes.support_y, episodes.query_x)
+
+    def one(x, y, q):
+        return functional_call(
+            model, adapt(model, params, x, y, loss, lr, steps, first_order), (q,)
+        )
+
+    return vmap(one, randomness="different")(
+        episodes.support_x, episodes.support_y, episodes.query_x
+    )
 
 # %% ../nbs/03a_meta.ipynb #995581e7
 class FewShotNet(nn.Module):
     "A trunk and a head with one output."
+
     def __init__(self, dim: int, dim_hidden: int = 40, layers: int = 2):
         super().__init__()
         sizes = [dim] + [dim_hidden] * layers
-        self.trunk = nn.Sequential(*[m for a, b in zip(sizes, sizes[1:]) for m in (nn.Linear(a, b), nn.ReLU())])
+        self.trunk = nn.Sequential(
+            *[m for a, b in zip(sizes, sizes[1:]) for m in (nn.Linear(a, b), nn.ReLU())]
+        )
         self.head = nn.Linear(dim_hidden, 1)
-    def forward(self, x: Float[Tensor, "... dim"]) -> Float[Tensor, "..."]: return self.head(self.trunk(x)).squeeze(-1)
 
-LRS, STEPS = (.01, .03, .1, .3), (1, 3, 5, 10)  # how a new task may be adapted to
+    def forward(self, x: Float[Tensor, "... dim"]) -> Float[Tensor, "..."]:
+        return self.head(self.trunk(x)).squeeze(-1)
+
+
+LRS, STEPS = (0.01, 0.03, 0.1, 0.3), (1, 3, 5, 10)  # how a new task may be adapted to
+
 
 @torch.no_grad()
-def best_adaptation(model: nn.Module, valid: Episodes, loss: Callable, lrs=LRS, steps=STEPS) -> tuple[float, float, int]:
+def best_adaptation(
+    model: nn.Module, valid: Episodes, loss: Callable, lrs=LRS, steps=STEPS
+) -> tuple[float, float, int]:
     "Lowest query loss on validation tasks, with the step size and number of steps that reach it."
     params, found = dict(model.eval().named_parameters()), []
     for lr in lrs:
         for n in steps:
             value = loss(adapted_outputs(model, params, valid, loss, lr, n), valid.query_y).item()
-            found.append((value if value == value else float("inf"), lr, n))     # a diverged trial is NaN
+            # a diverged trial is NaN
+            found.append((value if value == value else float("inf"), lr, n))
     return min(found)
 
 # %% ../nbs/03a_meta.ipynb #1b4c022a
 @dataclass
 class FewShot:
     "A trained start, and how to adapt from it."
+
     model: nn.Module
     loss: Callable
     lr: float
     steps: int
-    def predict(self, episodes: Episodes) -> Float[Tensor, "tasks queries"]:
-        return adapted_outputs(self.model.eval(), {k: p.detach() for k, p in self.model.named_parameters()}, episodes, self.loss, self.lr, self.steps)
 
-def _fit(model, valid, loss, step, parameters, iterations, lr, weight_decay, seed, progress, finish=None) -> FewShot:
+    def predict(self, episodes: Episodes) -> Float[Tensor, "tasks queries"]:
+        return adapted_outputs(
+            self.model.eval(),
+            {k: p.detach() for k, p in self.model.named_parameters()},
+            episodes,
+            self.loss,
+            self.lr,
+            self.steps,
+        )
+
+
+def _fit(
+    model, valid, loss, step, parameters, iterations, lr, weight_decay, seed, progress, finish=None
+) -> FewShot:
     "Optimise `step()`, look at validation ten times, keep the best."
-    optimizer, best, every = torch.optim.AdamW(parameters, lr, weight_decay=weight_decay), (float("inf"),), max(1, iterations // 10)
+    optimizer, best, every = (
+        torch.optim.AdamW(parameters, lr, weight_decay=weight_decay),
+        (float("inf"),),
+        max(1, iterations // 10),
+    )
     for i in tqdm(range(iterations), disable=not progress, desc="steps"):
-        optimizer.zero_grad(); model.train()
-        with seeded(seed * 100_003 + i): step().backward()               # dropout, too, follows the seed
+        optimizer.zero_grad()
+        model.train()
+        # dropout, too, follows the seed
+        with seeded(seed * 100_003 + i):
+            step().backward()
         optimizer.step()
-        if (i + 1) % every: continue
+        if (i + 1) % every:
+            continue
         found = best_adaptation(now := finish() if finish else model, valid, loss)
-        if found[0] < best[0]: best = (*found, copy.deepcopy(now))
-    if len(best) == 1: raise MMRecError("few-shot training diverged: the validation loss is never finite; lower lr or inner_lr")
+        if found[0] < best[0]:
+            best = (*found, copy.deepcopy(now))
+    if len(best) == 1:
+        raise MMRecError(
+            "few-shot training diverged: the validation loss is never finite; lower lr or inner_lr"
+        )
     return FewShot(best[3], loss, best[1], best[2])
 
 # %% ../nbs/03a_meta.ipynb #582c53f1
-def fit_maml(model: nn.Module, train: Episodes, valid: Episodes, loss: Callable = F.mse_loss,
-             inner_lr: float = .01, steps: int = 1, first_order: bool = False,  # the adaptation that is trained for
-             iterations: int = 1500, tasks: int = 32, lr: float = 2e-3, weight_decay: float = 0.,
-             seed: int = 0, progress: bool = False) -> FewShot:
+def fit_maml(
+    model: nn.Module,
+    train: Episodes,
+    valid: Episodes,
+    loss: Callable = F.mse_loss,
+    # the adaptation that is trained for
+    inner_lr: float = 0.01,
+    steps: int = 1,
+    first_order: bool = False,
+    iterations: int = 1500,
+    tasks: int = 32,
+    lr: float = 2e-3,
+    weight_decay: float = 0.0,
+    seed: int = 0,
+    progress: bool = False,
+) -> FewShot:
     "Model-agnostic meta-learning (Finn, Abbeel, Levine, ICML 2017)."
     order, params = torch.Generator().manual_seed(seed), dict(model.named_parameters())
+
     def step():
         some = train[torch.randint(len(train), (tasks,), generator=order)]
-        return loss(adapted_outputs(model, params, some, loss, inner_lr, steps, first_order), some.query_y)
-    return _fit(model, valid, loss, step, model.parameters(), iterations, lr, weight_decay, seed, progress)
+        return loss(
+            adapted_outputs(model, params, some, loss, inner_lr, steps, first_order), some.query_y
+        )
+
+    return _fit(
+        model, valid, loss, step, model.parameters(), iterations, lr, weight_decay, seed, progress
+    )
 
 # %% ../nbs/03a_meta.ipynb #7b1020d8
-def fit_shared(model: FewShotNet, train: Episodes, valid: Episodes, loss: Callable = F.mse_loss,
-               own_heads: bool = False,  # False: one head for all tasks; True: one each, a new task starts from their mean
-               iterations: int = 1500, tasks: int = 32, lr: float = 2e-3, weight_decay: float = 0.,
-               seed: int = 0, progress: bool = False) -> FewShot:
-    "The baseline: joint training of a shared trunk on all examples of the training tasks, then fine-tuning."
+def fit_shared(
+    model: FewShotNet,
+    train: Episodes,
+    valid: Episodes,
+    loss: Callable = F.mse_loss,
+    # False: one head for all tasks; True: one each, a new task starts from their mean
+    own_heads: bool = False,
+    iterations: int = 1500,
+    tasks: int = 32,
+    lr: float = 2e-3,
+    weight_decay: float = 0.0,
+    seed: int = 0,
+    progress: bool = False,
+) -> FewShot:
+    """The baseline: joint training of a shared trunk on all examples of the training tasks, then
+    fine-tuning."""
     order = torch.Generator().manual_seed(seed)
-    x, y = torch.cat([train.support_x, train.query_x], 1), torch.cat([train.support_y, train.query_y], 1)
-    heads = nn.Parameter(torch.cat([model.head.weight[0], model.head.bias]).detach().repeat(len(train), 1))
+    x, y = (
+        torch.cat([train.support_x, train.query_x], 1),
+        torch.cat([train.support_y, train.query_y], 1),
+    )
+    heads = nn.Parameter(
+        torch.cat([model.head.weight[0], model.head.bias]).detach().repeat(len(train), 1)
+    )
+
     def step():
         rows = torch.randint(len(train), (tasks,), generator=order)
-        if not own_heads: return loss(model(x[rows]), y[rows])
+        if not own_heads:
+            return loss(model(x[rows]), y[rows])
         h = heads[rows]
-        return loss(torch.einsum("tnd,td->tn", model.trunk(x[rows]), h[:, :-1]) + h[:, -1:], y[rows])
+        return loss(
+            torch.einsum("tnd,td->tn", model.trunk(x[rows]), h[:, :-1]) + h[:, -1:], y[rows]
+        )
+
     def finish():
-        if own_heads: model.head.weight.data, model.head.bias.data = heads.data.mean(0)[None, :-1], heads.data.mean(0)[-1:]
+        if own_heads:
+            model.head.weight.data, model.head.bias.data = (
+                heads.data.mean(0)[None, :-1],
+                heads.data.mean(0)[-1:],
+            )
         return model
-    groups = [{"params": list(model.parameters())}, {"params": [heads], "lr": 10 * lr}]  # a head is seen in few steps: let it move faster
-    return _fit(model, valid, loss, step, groups, iterations, lr, weight_decay, seed, progress, finish)
+
+    # a head is seen in few steps: let it move faster
+    groups = [{"params": list(model.parameters())}, {"params": [heads], "lr": 10 * lr}]
+    return _fit(
+        model, valid, loss, step, groups, iterations, lr, weight_decay, seed, progress, finish
+    )

@@ -21,128 +21,244 @@ from .balance import FixedWeights, make_balancer
 from .crossmodal import alignment_loss, info_nce, siglip_loss
 from .data import Dataset, Features, MMRecError, best_device, seeded, write_atomic
 from .evaluate import metric_length, on_validation
-from .network import Live, Network, SideTasks, architectures, degree_weights, fusions, softmax_loss
+from mmrec.network import (
+    Live,
+    Network,
+    SideTasks,
+    architectures,
+    degree_weights,
+    fusions,
+    softmax_loss,
+)
 from .recommend import Recommender
 
 # %% ../nbs/08_multimodal.ipynb #4e7b5319
 class MultimodalRecommender(Recommender):
     "Graph, content, alignment and side tasks in one trained model; see chapter 08 for the formula."
-    def __init__(self, dim=64,              # size of the vectors of one tower
-                 layers=2,                  # G: steps of propagation, None for no graph
-                 exponent=.5,               # a: how user degrees are damped, 1 - a for items
-                 fusion="weighted",         # F: concat, weighted, attention, gated, bilinear; None for no content
-                 modalities=None,           # names of those to use; None for all that have features
-                 neighbours=10,             # S: nearest items by content, None for none
-                 neighbour_weight=.5,       # gamma
-                 ids=True,                  # e: a free vector per item
-                 id_dropout=.15,            # chance that an item shows its cold face; None for never
-                 modality_dropout=None,     # chance that a modality is hidden; None for never
-                 alignment=.02,             # lambda; None for no alignment
-                 contrast="info_nce",       # how it is aligned: info_nce or siglip
-                 tasks=None,                # column -> "classification", "regression", or a dict of Task's arguments
-                 task_weight=.1,            # mu
-                 architecture="sharedbottom",  # how tasks share: sharedbottom, separate, mmoe, ple, ...
-                 balance="fixed",           # how they are weighed: fixed, uncertainty, dwa, gradnorm, pcgrad
-                 prior=None,                # a recommender of chapter 07 whose scores are added, e.g. ContentWalk()
-                 prior_weight=None,         # beta; None chooses it on validation
-                 recency=None,              # choices after which one counts 1/e as much for the prior; None for never
-                 history="train",           # what the prior reads once its weight is chosen; "train+valid" for all that is known by then
-                 temperature=.25, negatives=1024, lr=.01, epochs=60, patience=5, metric="ndcg@20",
-                 finetune=None,             # modality -> name of the encoder that learns along; None: features stay as they are
-                 finetune_items=32, finetune_lr=3e-5,  # items encoded anew at each step; step size of the encoder
-                 batch=None,                # pairs per step; None for 16 steps an epoch
-                 towers=2,                  # networks whose scores are averaged
-                 precision=None,            # "bf16" for mixed precision
-                 checkpoint=None,           # folder to resume from after a kill
-                 log=None,                  # "tensorboard" or "wandb" (needs accelerate)
-                 device=None, progress=True, seed=0):
+
+    def __init__(
+        self,
+        dim=64,  # size of the vectors of one tower
+        layers=2,  # G: steps of propagation, None for no graph
+        exponent=0.5,  # a: how user degrees are damped, 1 - a for items
+        # F: concat, weighted, attention, gated, bilinear; None for no content
+        fusion="weighted",
+        modalities=None,  # names of those to use; None for all that have features
+        neighbours=10,  # S: nearest items by content, None for none
+        neighbour_weight=0.5,  # gamma
+        ids=True,  # e: a free vector per item
+        # chance that an item shows its cold face; None for never
+        id_dropout=0.15,
+        modality_dropout=None,  # chance that a modality is hidden; None for never
+        alignment=0.02,  # lambda; None for no alignment
+        contrast="info_nce",  # how it is aligned: info_nce or siglip
+        # column -> "classification", "regression", or a dict of Task's arguments
+        tasks=None,
+        task_weight=0.1,  # mu
+        # how tasks share: sharedbottom, separate, mmoe, ple, ...
+        architecture="sharedbottom",
+        # how they are weighed: fixed, uncertainty, dwa, gradnorm, pcgrad
+        balance="fixed",
+        # a recommender of chapter 07 whose scores are added, e.g. ContentWalk()
+        prior=None,
+        prior_weight=None,  # beta; None chooses it on validation
+        # choices after which one counts 1/e as much for the prior; None for never
+        recency=None,
+        # what the prior reads once its weight is chosen; "train+valid" for all that is
+        # known by then
+        history="train",
+        temperature=0.25,
+        negatives=1024,
+        lr=0.01,
+        epochs=60,
+        patience=5,
+        metric="ndcg@20",
+        # modality -> name of the encoder that learns along; None: features stay as they
+        # are
+        finetune=None,
+        # items encoded anew at each step; step size of the encoder
+        finetune_items=32,
+        finetune_lr=3e-5,
+        batch=None,  # pairs per step; None for 16 steps an epoch
+        towers=2,  # networks whose scores are averaged
+        precision=None,  # "bf16" for mixed precision
+        checkpoint=None,  # folder to resume from after a kill
+        log=None,  # "tensorboard" or "wandb" (needs accelerate)
+        device=None,
+        progress=True,
+        seed=0,
+    ):
         for name, value in list(locals().items()):
-            if name not in ("self", "__class__"): setattr(self, name, value)
+            if name not in ("self", "__class__"):
+                setattr(self, name, value)
 
 # %% ../nbs/08_multimodal.ipynb #2b553f9f
 def _score(self: MultimodalRecommender, rows):
     s = self.user_vectors_[torch.as_tensor(np.asarray(rows))] @ self.item_vectors_.T
-    return s if self.prior is None else self._add_prior(s, self.prior_.score_history(self.prior_history_[rows]))
+    return (
+        s
+        if self.prior is None
+        else self._add_prior(s, self.prior_.score_history(self.prior_history_[rows]))
+    )
+
 
 def _fold(self: MultimodalRecommender, x: sp.csr_matrix) -> Float[Tensor, "users dims"]:
     "Vectors of users known only by what they chose."
-    du = np.maximum(np.asarray(x.sum(1)).ravel(), 1)**-self.exponent
+    du = np.maximum(np.asarray(x.sum(1)).ravel(), 1) ** -self.exponent
     a = sp.diags_array(du) @ x @ sp.diags_array(self.item_weight_)
-    u = torch.from_numpy(np.asarray(a @ self.history_vectors_.flatten(1).numpy(), np.float32)).view(x.shape[0], self.towers, -1)
+    u = torch.from_numpy(np.asarray(a @ self.history_vectors_.flatten(1).numpy(), np.float32)).view(
+        x.shape[0], self.towers, -1
+    )
     return F.normalize(u, dim=-1).flatten(1)
+
 
 def _from_history(self: MultimodalRecommender, x):
     s = self._fold(x) @ self.item_vectors_.T
     return s if self.prior is None else self._add_prior(s, self.prior_.score_history(x))
 
-def _similar(self: MultimodalRecommender, row): return self.item_vectors_ @ self.item_vectors_[row]
+
+def _similar(self: MultimodalRecommender, row):
+    return self.item_vectors_ @ self.item_vectors_[row]
+
 
 def as_of(self: MultimodalRecommender, split):
     "Without what the prior reads from validation, for whoever measures there."
-    if split != "valid" or self.prior is None: return self
+    if split != "valid" or self.prior is None:
+        return self
     before = copy.copy(self)
     before.prior_ = self.prior_.as_of(split)
-    if self.history != "train": before.prior_history_ = self.prior_train_
+    if self.history != "train":
+        before.prior_history_ = self.prior_train_
     return before
 
-for f in (_score, _fold, _from_history, _similar, as_of): setattr(MultimodalRecommender, f.__name__, f)
+
+for f in (_score, _fold, _from_history, _similar, as_of):
+    setattr(MultimodalRecommender, f.__name__, f)
 
 # %% ../nbs/08_multimodal.ipynb #03868a81
 def standard(s: Float[Tensor, "users items"]) -> Float[Tensor, "users items"]:
     "Each row to mean 0 and standard deviation 1; a row that says nothing to zeros."
-    return (s - s.mean(1, keepdim=True))/s.std(1, keepdim=True).clamp(min=1e-9)
+    return (s - s.mean(1, keepdim=True)) / s.std(1, keepdim=True).clamp(min=1e-9)
+
 
 def faded(dataset: Dataset, recency: float | None, history: str = "train") -> sp.csr_matrix:
-    "Choices up to training or validation, users x items; with `recency`, each weighs e^(-later choices of its user / recency)."
-    if history not in ("train", "train+valid"): raise MMRecError(f"history={history!r}: use 'train' or 'train+valid'")
-    if recency is None: return dataset.train if history == "train" else (dataset.train + dataset.valid).tocsr()
-    x = dataset.interactions[dataset.interactions["split"].isin([0] if history == "train" else [0, 1])]
-    if "timestamp" not in x: raise MMRecError(f"recency={recency}: the interactions of '{dataset.name}' have no timestamp; leave it None")
-    x = x.sort_values(["user", "timestamp"], kind="stable").drop_duplicates(["user", "item"], keep="last")
+    """Choices up to training or validation, users x items; with `recency`, each weighs e^(-later
+    choices of its user / recency)."""
+    if history not in ("train", "train+valid"):
+        raise MMRecError(f"history={history!r}: use 'train' or 'train+valid'")
+    if recency is None:
+        return dataset.train if history == "train" else (dataset.train + dataset.valid).tocsr()
+    x = dataset.interactions[
+        dataset.interactions["split"].isin([0] if history == "train" else [0, 1])
+    ]
+    if "timestamp" not in x:
+        raise MMRecError(
+            f"recency={recency}: the interactions of '{dataset.name}' have no "
+            f"timestamp; leave it None"
+        )
+    x = x.sort_values(["user", "timestamp"], kind="stable").drop_duplicates(
+        ["user", "item"], keep="last"
+    )
     age = x.groupby("user").cumcount(ascending=False)
-    return sp.csr_matrix((np.exp(-age/recency).astype(np.float32), (x["user"], x["item"])), shape=dataset.train.shape)
+    return sp.csr_matrix(
+        (np.exp(-age / recency).astype(np.float32), (x["user"], x["item"])),
+        shape=dataset.train.shape,
+    )
 
-def _add_prior(self: MultimodalRecommender, towers, prior): return standard(towers) + self.prior_weight_*standard(torch.as_tensor(prior).to(towers))
+
+def _add_prior(self: MultimodalRecommender, towers, prior):
+    return standard(towers) + self.prior_weight_ * standard(torch.as_tensor(prior).to(towers))
+
 
 def _fit_prior(self: MultimodalRecommender, dataset: Dataset) -> None:
     "Fit the prior on the training part; its weight is the best of a few on validation."
-    if not isinstance(self.prior, Recommender): raise MMRecError(f"prior={self.prior!r}: give a recommender such as ContentWalk(), or None")
-    later = faded(dataset, self.recency, self.history)  # first: what cannot be read is said before anything is fitted
+    if not isinstance(self.prior, Recommender):
+        raise MMRecError(f"prior={self.prior!r}: give a recommender such as ContentWalk(), or None")
+    # first: what cannot be read is said before anything is fitted
+    later = faded(dataset, self.recency, self.history)
     self.prior_, self.prior_history_ = clone(self.prior).fit(dataset), faded(dataset, self.recency)
-    if self.history != "train": self.prior_train_ = self.prior_history_  # what `as_of` goes back to
-    tried = (0., .25, .5, 1., 2., 4., 8., 16.) if self.prior_weight is None and dataset.valid.nnz else ()
-    self.prior_weight_, self.prior_scores_ = 1. if self.prior_weight is None else float(self.prior_weight), {}
+    if self.history != "train":
+        self.prior_train_ = self.prior_history_  # what `as_of` goes back to
+    tried = (
+        (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+        if self.prior_weight is None and dataset.valid.nnz
+        else ()
+    )
+    self.prior_weight_, self.prior_scores_ = (
+        1.0 if self.prior_weight is None else float(self.prior_weight),
+        {},
+    )
     for self.prior_weight_ in tried:
-        self.prior_scores_[self.prior_weight_] = on_validation(self, dataset, self.metric, candidates=new_only(dataset))
-    if tried: self.prior_weight_ = max(self.prior_scores_, key=self.prior_scores_.get)
+        self.prior_scores_[self.prior_weight_] = on_validation(
+            self, dataset, self.metric, candidates=new_only(dataset)
+        )
+    if tried:
+        self.prior_weight_ = max(self.prior_scores_, key=self.prior_scores_.get)
     self.prior_scores_ = {str(w): v for w, v in self.prior_scores_.items()}
     self.prior_history_ = later
+
 
 def new_only(dataset: Dataset) -> Bool[np.ndarray, "items"] | None:
     "Where validation holds new items only, it ranks those it holds; otherwise all."
     known = dataset.train.getnnz(0) > 0
     return None if known[dataset.valid.indices].any() else dataset.valid.getnnz(0) > 0
 
-for f in (_add_prior, _fit_prior): setattr(MultimodalRecommender, f.__name__, f)
+
+for f in (_add_prior, _fit_prior):
+    setattr(MultimodalRecommender, f.__name__, f)
 
 # %% ../nbs/08_multimodal.ipynb #28c1371c
 CONTRASTS = {"info_nce": info_nce, "siglip": siglip_loss}
 
-def _inputs(self: MultimodalRecommender, dataset: Dataset) -> tuple[dict[str, Features], pd.DataFrame, torch.device]:
+
+def _inputs(
+    self: MultimodalRecommender, dataset: Dataset
+) -> tuple[dict[str, Features], pd.DataFrame, torch.device]:
     "Features in use, training pairs, device; one clear line for what does not fit."
-    for name, known in (("fusion", fusions()), ("precision", ("bf16",)), ("log", ("tensorboard", "wandb")), ("contrast", CONTRASTS), ("architecture", architectures())):
-        if (v := getattr(self, name)) is not None and v not in known: raise MMRecError(f"{name}={v!r} is not known; use one of {', '.join(known)}, or None")
+    for name, known in (
+        ("fusion", fusions()),
+        ("precision", ("bf16",)),
+        ("log", ("tensorboard", "wandb")),
+        ("contrast", CONTRASTS),
+        ("architecture", architectures()),
+    ):
+        if (v := getattr(self, name)) is not None and v not in known:
+            raise MMRecError(f"{name}={v!r} is not known; use one of {', '.join(known)}, or None")
     metric_length(self.metric)  # a name that is not known is refused before anything is trained
-    if not 0 < self.temperature: raise MMRecError(f"temperature={self.temperature}: it must be positive")
+    if not 0 < self.temperature:
+        raise MMRecError(f"temperature={self.temperature}: it must be positive")
     if unknown := set(self.modalities or ()) - set(dataset.features):
-        raise MMRecError(f"no features '{unknown.pop()}' in '{dataset.name}' (there are: {', '.join(dataset.features) or 'none'}); run encode_items first")
-    features = {m: f for m, f in dataset.features.items() if (self.modalities is None or m in self.modalities) and f.present.any()}
-    if not (features and self.fusion) and not self.ids: raise MMRecError(f"'{dataset.name}' has no features to use and ids=False: nothing is left to learn items from")
-    if not dataset.valid.nnz: warnings.warn(f"'{dataset.name}' has no validation part: all {self.epochs} epochs are trained, none is chosen", stacklevel=4)
-    pairs = dataset.interactions[dataset.interactions["split"] == 0].drop_duplicates(["user", "item"], keep="last").reset_index(drop=True)
+        raise MMRecError(
+            f"no features '{unknown.pop()}' in '{dataset.name}' (there are: "
+            f"{', '.join(dataset.features) or 'none'}); run encode_items first"
+        )
+    features = {
+        m: f
+        for m, f in dataset.features.items()
+        if (self.modalities is None or m in self.modalities) and f.present.any()
+    }
+    if not (features and self.fusion) and not self.ids:
+        raise MMRecError(
+            f"'{dataset.name}' has no features to use and ids=False: nothing is left "
+            f"to learn items from"
+        )
+    if not dataset.valid.nnz:
+        warnings.warn(
+            f"'{dataset.name}' has no validation part: all {self.epochs} epochs are "
+            f"trained, none is chosen",
+            stacklevel=4,
+        )
+    pairs = (
+        dataset.interactions[dataset.interactions["split"] == 0]
+        .drop_duplicates(["user", "item"], keep="last")
+        .reset_index(drop=True)
+    )
     device = torch.device(self.device) if self.device else best_device()
-    if device.type == "cuda" and device.index is None: device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
-    return features, pairs, torch.device("cpu") if device.type == "mps" else device  # MPS has no sparse products
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+    # MPS has no sparse products
+    return features, pairs, torch.device("cpu") if device.type == "mps" else device
+
 
 MultimodalRecommender._inputs = _inputs
 
@@ -150,93 +266,172 @@ MultimodalRecommender._inputs = _inputs
 def processes() -> tuple[int, int]:
     "This process's rank and how many were launched; they find each other at the first call."
     if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not distributed.is_initialized():
-        try: from accelerate import PartialState
-        except ImportError: raise MMRecError("training on several processes needs accelerate: pip install 'mmrec[track]'") from None
+        try:
+            from accelerate import PartialState
+        except ImportError:
+            raise MMRecError(
+                "training on several processes needs accelerate: pip install 'mmrec[track]'"
+            ) from None
         PartialState()
     alone = not (distributed.is_available() and distributed.is_initialized())
     return (0, 1) if alone else (distributed.get_rank(), distributed.get_world_size())
 
+
 def average_gradients(parameters) -> None:
     "The mean of all processes' gradients, to each of them."
-    if (world := processes()[1]) == 1: return
+    if (world := processes()[1]) == 1:
+        return
     grads = [p.grad for p in parameters if p.grad is not None]
     flat = torch.cat([g.flatten() for g in grads])
     distributed.all_reduce(flat)
-    for g, mean in zip(grads, (flat/world).split([g.numel() for g in grads])): g.copy_(mean.view_as(g))
+    for g, mean in zip(grads, (flat / world).split([g.numel() for g in grads])):
+        g.copy_(mean.view_as(g))
 
 # %% ../nbs/08_multimodal.ipynb #1ac0ea80
 def own_losses(side: SideTasks | None) -> list[str]:
     "Names of the model's own losses; a column may be called so, then they step aside."
-    taken, names = [t.name for t in side.tasks] if side is not None else [], ["ranking", "alignment"]
-    while set(names) & set(taken): names = [n + "'" for n in names]
+    taken, names = (
+        [t.name for t in side.tasks] if side is not None else [],
+        ["ranking", "alignment"],
+    )
+    while set(names) & set(taken):
+        names = [n + "'" for n in names]
     return names
 
-def _step_losses(self: MultimodalRecommender, net: Network, side: SideTasks | None, b: Int[Tensor, "pairs"],
-                 users: Int[Tensor, "all"], items: Int[Tensor, "all"], warm: Int[Tensor, "warm"]) -> dict[str, Tensor]:
+
+def _step_losses(
+    self: MultimodalRecommender,
+    net: Network,
+    side: SideTasks | None,
+    b: Int[Tensor, "pairs"],
+    users: Int[Tensor, "all"],
+    items: Int[Tensor, "all"],
+    warm: Int[Tensor, "warm"],
+) -> dict[str, Tensor]:
     "The terms of L in the formula on one batch of training pairs."
-    if net.live is not None: net.live.some(net.project, items[b])
-    out = net(self.modality_dropout or 0.)
-    u, i, scale = F.normalize(out["u"][users[b]], dim=1), items[b], 1.
-    j = warm if len(warm) <= self.negatives else warm[torch.randint(len(warm), (self.negatives,)).to(warm.device)]
+    if net.live is not None:
+        net.live.some(net.project, items[b])
+    out = net(self.modality_dropout or 0.0)
+    u, i, scale = F.normalize(out["u"][users[b]], dim=1), items[b], 1.0
+    j = (
+        warm
+        if len(warm) <= self.negatives
+        else warm[torch.randint(len(warm), (self.negatives,)).to(warm.device)]
+    )
+
     def face(rows):
         x = out["v"][rows]
         if self.id_dropout and net.project is not None:
-            hide = (torch.rand(len(rows), 1).to(x.device) < self.id_dropout) & out["present"][rows].any(1, keepdim=True)
+            hide = (torch.rand(len(rows), 1).to(x.device) < self.id_dropout) & out["present"][
+                rows
+            ].any(1, keepdim=True)
             x = torch.where(hide, out["cold"][rows], x)
         return F.normalize(x, dim=1)
+
     v = face(i)
     ranking, alignment = own_losses(side)
-    losses = {ranking: softmax_loss(u, v, face(j), i[:, None] == j, self.temperature, len(warm)/len(j))}
+    losses = {
+        ranking: softmax_loss(u, v, face(j), i[:, None] == j, self.temperature, len(warm) / len(j))
+    }
     if self.alignment and net.project is not None:
         some = i[:1024].unique()
-        losses[alignment] = self.alignment*alignment_loss(out["h"][some], out["present"][some], .2, CONTRASTS[self.contrast])
+        losses[alignment] = self.alignment * alignment_loss(
+            out["h"][some], out["present"][some], 0.2, CONTRASTS[self.contrast]
+        )
     if side is not None:
         some = i.unique()
-        losses |= side.losses("item", out["content" if net.project is not None else "v"][some], some)
-        losses |= side.losses("pair", u*v*u.shape[1], b)
+        losses |= side.losses(
+            "item", out["content" if net.project is not None else "v"][some], some
+        )
+        losses |= side.losses("pair", u * v * u.shape[1], b)
     return losses
+
 
 MultimodalRecommender._step_losses = _step_losses
 
 # %% ../nbs/08_multimodal.ipynb #29109ef9
-def _epoch(self: MultimodalRecommender, net, side, balancer, optimiser, users, items, warm) -> float:
+def _epoch(
+    self: MultimodalRecommender, net, side, balancer, optimiser, users, items, warm
+) -> float:
     "Once over all training pairs; the mean of the weighted loss."
     net.train()
     (rank, world), total = processes(), {}
-    shared = [*(p for p in net.parameters() if p.requires_grad), *(side.shared() if side is not None else ())]
-    for whole in torch.randperm(len(users)).to(users.device).split(self.batch or min(8192, max(256, math.ceil(len(users)/16)))):
-        if not len(b := whole[rank::world]) or len(whole) < world: continue
+    shared = [
+        *(p for p in net.parameters() if p.requires_grad),
+        *(side.shared() if side is not None else ()),
+    ]
+    for whole in (
+        torch.randperm(len(users))
+        .to(users.device)
+        .split(self.batch or min(8192, max(256, math.ceil(len(users) / 16))))
+    ):
+        if not len(b := whole[rank::world]) or len(whole) < world:
+            continue
         with torch.autocast(users.device.type, torch.bfloat16, enabled=self.precision == "bf16"):
             losses = self._step_losses(net, side, b, users, items, warm)
         now = {n: x.item() for n, x in losses.items()}  # unweighted
-        if not np.isfinite(sum(now.values())): raise MMRecError(f"the loss became {sum(now.values())}; lower lr={self.lr} or raise temperature={self.temperature}")
-        optimiser.zero_grad(); balancer.backward(losses, shared)
+        if not np.isfinite(sum(now.values())):
+            raise MMRecError(
+                f"the loss became {sum(now.values())}; lower lr={self.lr} or raise "
+                f"temperature={self.temperature}"
+            )
+        optimiser.zero_grad()
+        balancer.backward(losses, shared)
         average_gradients(p for g in optimiser.param_groups for p in g["params"])
         optimiser.step()
-        total = {n: total.get(n, 0.) + x*len(whole) for n, x in now.items()}
-    mean, w = {n: x/len(users) for n, x in total.items()}, balancer.weights()
+        total = {n: total.get(n, 0.0) + x * len(whole) for n, x in now.items()}
+    mean, w = {n: x / len(users) for n, x in total.items()}, balancer.weights()
     balancer.end_epoch(mean)
-    return sum(w.get(n, 1.)*x for n, x in mean.items())
+    return sum(w.get(n, 1.0) * x for n, x in mean.items())
+
 
 MultimodalRecommender._epoch = _epoch
 
 # %% ../nbs/08_multimodal.ipynb #3cb5c5e8
 class _View:
     "A network's scores, computed where it lies."
-    def __init__(self, out): self.u, self.v = (F.normalize(out[x].float(), dim=1) for x in ("u", "v"))
-    def score(self, rows): return self.u[torch.as_tensor(rows, device=self.u.device)] @ self.v.T
+
+    def __init__(self, out):
+        self.u, self.v = (F.normalize(out[x].float(), dim=1) for x in ("u", "v"))
+
+    def score(self, rows):
+        return self.u[torch.as_tensor(rows, device=self.u.device)] @ self.v.T
+
 
 def _key(self: MultimodalRecommender, dataset: Dataset, features: dict) -> dict[str, str]:
     "Which data and which settings a checkpoint belongs to."
     h = hashlib.sha256(dataset.hash.encode())
-    for m, f in features.items(): h.update(m.encode() + f.values.tobytes())
-    free = {"checkpoint", "log", "device", "progress", "towers", "epochs", "patience", "prior", "prior_weight", "recency", "history"}
-    return {"data": h.hexdigest()[:16], "settings": json.dumps({k: v for k, v in self.get_params(deep=False).items() if k not in free}, sort_keys=True, default=repr)}
+    for m, f in features.items():
+        h.update(m.encode() + f.values.tobytes())
+    free = {
+        "checkpoint",
+        "log",
+        "device",
+        "progress",
+        "towers",
+        "epochs",
+        "patience",
+        "prior",
+        "prior_weight",
+        "recency",
+        "history",
+    }
+    return {
+        "data": h.hexdigest()[:16],
+        "settings": json.dumps(
+            {k: v for k, v in self.get_params(deep=False).items() if k not in free},
+            sort_keys=True,
+            default=repr,
+        ),
+    }
+
 
 MultimodalRecommender._key = _key
 
 # %% ../nbs/08_multimodal.ipynb #6268a1c4
-HEAD = b"mmrec checkpoint 2\n"  # then the SHA-256 of what follows, then tensors and plain values as torch writes them
+# then the SHA-256 of what follows, then tensors and plain values as torch writes them
+HEAD = b"mmrec checkpoint 2\n"
+
 
 def _save_state(file: Path, state: dict) -> None:
     "One file, written whole or not at all."
@@ -244,55 +439,129 @@ def _save_state(file: Path, state: dict) -> None:
     digest = hashlib.sha256(body.getbuffer()).hexdigest().encode()
     write_atomic(file, lambda p: Path(p).write_bytes(HEAD + digest + body.getbuffer()))
 
+
 def _load_state(self: MultimodalRecommender, file: Path, key: dict) -> dict | None:
-    "State of a tower that was trained before, None if there is none, MMRecError if it is damaged or of something else."
-    try: data = file.read_bytes()
-    except FileNotFoundError: return None
-    except OSError as e: raise MMRecError(f"{file.name}: cannot be read ({e.strerror}); give another checkpoint= folder") from None
-    digest, body = data[len(HEAD):len(HEAD) + 64], data[len(HEAD) + 64:]
+    """State of a tower that was trained before, None if there is none, MMRecError if it is damaged
+    or of something else."""
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as e:
+        raise MMRecError(
+            f"{file.name}: cannot be read ({e.strerror}); give another checkpoint= folder"
+        ) from None
+    digest, body = data[len(HEAD) : len(HEAD) + 64], data[len(HEAD) + 64 :]
     if not data.startswith(HEAD) or hashlib.sha256(body).hexdigest().encode() != digest:
-        raise MMRecError(f"{file.name}: not a checkpoint of this version, or damaged; delete it or give another checkpoint= folder")
-    try: state = torch.load(BytesIO(body), map_location="cpu", weights_only=True)  # tensors and plain values, nothing that runs
-    except Exception as e: raise MMRecError(f"{file.name}: not a checkpoint ({type(e).__name__}); delete it or give another folder") from None
+        raise MMRecError(
+            f"{file.name}: not a checkpoint of this version, or damaged; delete it or "
+            f"give another checkpoint= folder"
+        )
+    # tensors and plain values, nothing that runs
+    try:
+        state = torch.load(BytesIO(body), map_location="cpu", weights_only=True)
+    except Exception as e:
+        raise MMRecError(
+            f"{file.name}: not a checkpoint ({type(e).__name__}); delete it or give another folder"
+        ) from None
     for what, mine in key.items():
-        if state["key"][what] != mine: raise MMRecError(f"{file.name} is a checkpoint of other {what}; give another checkpoint= folder, or delete it")
+        if state["key"][what] != mine:
+            raise MMRecError(
+                f"{file.name} is a checkpoint of other {what}; give another "
+                f"checkpoint= folder, or delete it"
+            )
     return state
+
 
 MultimodalRecommender._load_state = _load_state
 
 # %% ../nbs/08_multimodal.ipynb #0062618e
-def _fit_tower(self: MultimodalRecommender, t: int, dataset: Dataset, features: dict, pairs: pd.DataFrame, device, key: dict, bar, log) -> tuple[Network, list]:
+def _fit_tower(
+    self: MultimodalRecommender,
+    t: int,
+    dataset: Dataset,
+    features: dict,
+    pairs: pd.DataFrame,
+    device,
+    key: dict,
+    bar,
+    log,
+) -> tuple[Network, list]:
     "Train one network to its best validation epoch; goes on from its checkpoint if there is one."
-    torch.manual_seed(self.seed*1000 + t)
-    net = Network(dataset.train, features, self.dim, self.layers, self.exponent, self.fusion, self.neighbours, self.neighbour_weight, self.ids)
-    if self.finetune: net.live = Live(dataset, self.finetune, features if net.project is not None else {}, self.finetune_items)
+    torch.manual_seed(self.seed * 1000 + t)
+    net = Network(
+        dataset.train,
+        features,
+        self.dim,
+        self.layers,
+        self.exponent,
+        self.fusion,
+        self.neighbours,
+        self.neighbour_weight,
+        self.ids,
+    )
+    if self.finetune:
+        net.live = Live(
+            dataset, self.finetune, features if net.project is not None else {}, self.finetune_items
+        )
     net = net.to(device)
-    side = SideTasks(dataset, pairs, self.tasks, self.dim, self.architecture).to(device) if self.tasks else None
-    tasks = [replace(task, weight=self.task_weight*task.weight) for task in (side.tasks if side else ())]  # mu is yours, no balancer's
+    side = (
+        SideTasks(dataset, pairs, self.tasks, self.dim, self.architecture).to(device)
+        if self.tasks
+        else None
+    )
+    # mu is yours, no balancer's
+    tasks = [
+        replace(task, weight=self.task_weight * task.weight)
+        for task in (side.tasks if side else ())
+    ]
     balancer = make_balancer(self.balance, tasks).to(device)
-    users, items = (torch.as_tensor(pairs[c].to_numpy(copy=True), dtype=torch.long, device=device) for c in ("user", "item"))
+    users, items = (
+        torch.as_tensor(pairs[c].to_numpy(copy=True), dtype=torch.long, device=device)
+        for c in ("user", "item")
+    )
     warm = torch.from_numpy(np.flatnonzero(net.warm)).to(device)
     both = nn.ModuleDict({"net": net, "balancer": balancer} | ({"side": side} if side else {}))
     slow = [p for p in (net.live.parameters() if net.live else ()) if p.requires_grad]
     quick = [p for p in both.parameters() if p.requires_grad and not any(p is q for q in slow)]
-    optimiser = torch.optim.Adam([{"params": quick, "lr": self.lr}] + ([{"params": slow, "lr": self.finetune_lr}] if slow else []))
-    file = Path(self.checkpoint)/f"tower{t}.pt" if self.checkpoint else None
-    state = (file and self._load_state(file, key)) or {"key": key, "epoch": 0, "score": -1., "history": [], "best": {}}
+    optimiser = torch.optim.Adam(
+        [{"params": quick, "lr": self.lr}]
+        + ([{"params": slow, "lr": self.finetune_lr}] if slow else [])
+    )
+    file = Path(self.checkpoint) / f"tower{t}.pt" if self.checkpoint else None
+    state = (file and self._load_state(file, key)) or {
+        "key": key,
+        "epoch": 0,
+        "score": -1.0,
+        "history": [],
+        "best": {},
+    }
     if state["epoch"]:
-        both.load_state_dict(state["model"]); optimiser.load_state_dict(state["optimiser"])
-        if net.live: net.live.all(net.project)
+        both.load_state_dict(state["model"])
+        optimiser.load_state_dict(state["optimiser"])
+        if net.live:
+            net.live.all(net.project)
     for epoch in range(state["epoch"] + 1, self.epochs + 1):
-        if state["history"] and epoch - 1 - max(state["history"], key=lambda h: h["valid"])["epoch"] >= self.patience*2: break
-        torch.manual_seed((self.seed*1000 + t)*100_003 + epoch)
+        if (
+            state["history"]
+            and epoch - 1 - max(state["history"], key=lambda h: h["valid"])["epoch"]
+            >= self.patience * 2
+        ):
+            break
+        torch.manual_seed((self.seed * 1000 + t) * 100_003 + epoch)
         loss = self._epoch(net, side, balancer, optimiser, users, items, warm)
         bar.update()
-        if epoch % 2 and epoch < self.epochs: continue
+        if epoch % 2 and epoch < self.epochs:
+            continue
         self._validate(net, dataset, state, epoch, loss, bar, log, t)
         state |= {"epoch": epoch, "model": both.state_dict(), "optimiser": optimiser.state_dict()}
-        if file and processes()[0] == 0: _save_state(file, state)
+        if file and processes()[0] == 0:
+            _save_state(file, state)
     net.load_state_dict(state["best"])
-    if net.live: net.live.all(net.project)
+    if net.live:
+        net.live.all(net.project)
     return net.eval(), state["history"]
+
 
 MultimodalRecommender._fit_tower = _fit_tower
 
@@ -301,70 +570,109 @@ MultimodalRecommender._fit_tower = _fit_tower
 def _validate(self: MultimodalRecommender, net, dataset, state, epoch, loss, bar, log, t) -> None:
     "Score on validation, remember the best weights."
     net.eval()
-    if net.live: net.live.all(net.project)
-    score = on_validation(_View(net()), dataset, self.metric, candidates=new_only(dataset)) if dataset.valid.nnz else float(epoch)
+    if net.live:
+        net.live.all(net.project)
+    score = (
+        on_validation(_View(net()), dataset, self.metric, candidates=new_only(dataset))
+        if dataset.valid.nnz
+        else float(epoch)
+    )
     state["history"].append({"tower": t, "epoch": epoch, "loss": loss, "valid": score})
-    if score > state["score"]: state |= {"score": score, "best": {k: v.detach().cpu().clone() for k, v in net.state_dict().items()}}
-    bar.set_postfix_str(f"tower {t + 1}/{self.towers}, loss {loss:.3f}, valid {self.metric} {score:.4f}")
-    log({"loss": loss, f"valid {self.metric}": score}, epoch + t*self.epochs)
+    if score > state["score"]:
+        state |= {
+            "score": score,
+            "best": {k: v.detach().cpu().clone() for k, v in net.state_dict().items()},
+        }
+    bar.set_postfix_str(
+        f"tower {t + 1}/{self.towers}, loss {loss:.3f}, valid {self.metric} {score:.4f}"
+    )
+    log({"loss": loss, f"valid {self.metric}": score}, epoch + t * self.epochs)
+
 
 MultimodalRecommender._validate = _validate
 
 # %% ../nbs/08_multimodal.ipynb #0dbe9444
 @torch.no_grad()
-def modality_shares(fuse: nn.Module, h: Float[Tensor, "modalities dim"], present: Bool[Tensor, "modalities"],  # one item
-                    exact: int = 12,  # up to so many modalities all subsets are tried
-                    orders: int = 512, seed: int = 0  # beyond: random orders
-                    ) -> tuple[Float[Tensor, "modalities dim"], float]:
-    "Shapley value of each modality in the fused vector (they add up to it), and its standard error: 0 where exact."
+# one item
+def modality_shares(
+    fuse: nn.Module,
+    h: Float[Tensor, "modalities dim"],
+    present: Bool[Tensor, "modalities"],
+    exact: int = 12,  # up to so many modalities all subsets are tried
+    orders: int = 512,
+    seed: int = 0,  # beyond: random orders
+) -> tuple[Float[Tensor, "modalities dim"], float]:
+    """Shapley value of each modality in the fused vector (they add up to it), and its standard
+    error: 0 where exact."""
     has, out = present.nonzero()[:, 0], torch.zeros_like(h)
+
     def fused(keep: Bool[Tensor, "sets n"]):
         mask = torch.zeros(len(keep), len(h), dtype=torch.bool, device=h.device)
         mask[:, has] = keep.to(h.device)
         return torch.cat([fuse(h.expand(len(m), *h.shape), m) for m in mask.split(4096)])
+
     if (n := len(has)) <= max(exact, 1):
         subset = (torch.arange(2**n)[:, None] >> torch.arange(n)) % 2 > 0
         f = fused(subset)
-        weight = torch.tensor([math.factorial(s)*math.factorial(n - s - 1)/math.factorial(n) for s in range(n)])
+        weight = torch.tensor(
+            [math.factorial(s) * math.factorial(n - s - 1) / math.factorial(n) for s in range(n)]
+        )
         for i in range(n):
             without = (~subset[:, i]).nonzero()[:, 0]
             w = weight[subset[without].sum(1)].to(h)
             out[has[i]] = w @ (f[without + 2**i] - f[without])
-        return out, 0.
-    some = torch.rand(orders//2, n, generator=torch.Generator().manual_seed(seed)).argsort(1)
-    place = torch.cat([some, some.flip(1)]).argsort(1)  # when each modality arrives; every order also backwards
-    f = fused((place[:, None] < torch.arange(n + 1)[:, None]).flatten(0, 1)).view(len(place), n + 1, -1)
-    gain = (f[:, 1:] - f[:, :-1])[torch.arange(len(place))[:, None], place]  # [orders, modalities, dim]
+        return out, 0.0
+    some = torch.rand(orders // 2, n, generator=torch.Generator().manual_seed(seed)).argsort(1)
+    # when each modality arrives; every order also backwards
+    place = torch.cat([some, some.flip(1)]).argsort(1)
+    f = fused((place[:, None] < torch.arange(n + 1)[:, None]).flatten(0, 1)).view(
+        len(place), n + 1, -1
+    )
+    # [orders, modalities, dim]
+    gain = (f[:, 1:] - f[:, :-1])[torch.arange(len(place))[:, None], place]
     out[has] = gain.mean(0)
-    pairs = (gain[:len(some)] + gain[len(some):])/2
-    return out, float((pairs.std(0)/len(some)**.5).max())
+    pairs = (gain[: len(some)] + gain[len(some) :]) / 2
+    return out, float((pairs.std(0) / len(some) ** 0.5).max())
 
 # %% ../nbs/08_multimodal.ipynb #6b667fac
 @torch.no_grad()
 def _pieces(net: Network) -> dict[str, Tensor]:
-    "Vectors of one tower and the pieces they are sums of, scaled by the length of the whole, and what the fusion needs to be asked again."
+    """Vectors of one tower and the pieces they are sums of, scaled by the length of the whole, and
+    what the fusion needs to be asked again."""
     c, h, present = net.content()
     own, lent, cold = net.items_before_graph(c)
     us, vs = net.propagate(own + lent)
     u, v = sum(us), sum(vs)
     lu, lv = (x.norm(dim=1, keepdim=True).clamp(min=1e-9) for x in (u, v))
-    history = sum(vs[:-1]) if net.layers else v       # U = u + A (sum of these)
-    parts = torch.stack([own - c, lent, v - own - lent])/lv
-    kept = dict(user=u/lu, item=v/lv, parts=parts, history=history, length=lu, item_length=lv)
+    history = sum(vs[:-1]) if net.layers else v  # U = u + A (sum of these)
+    parts = torch.stack([own - c, lent, v - own - lent]) / lv
+    kept = dict(user=u / lu, item=v / lv, parts=parts, history=history, length=lu, item_length=lv)
     if net.project is not None:
         flat = [x.flatten().float() for x in net.fuse.state_dict().values()]
         kept |= dict(content=h.flatten(1), fusion=torch.cat([*flat, h.new_zeros(0)]))
-    return {k: x.float().cpu() for k, x in kept.items()} | ({} if present is None else {"present": present.cpu()})
+    return {k: x.float().cpu() for k, x in kept.items()} | (
+        {} if present is None else {"present": present.cpu()}
+    )
 
-def _content_shares(self: MultimodalRecommender, item: int) -> tuple[Float[Tensor, "modalities dims"], float]:
+
+def _content_shares(
+    self: MultimodalRecommender, item: int
+) -> tuple[Float[Tensor, "modalities dims"], float]:
     "What each modality put into an item's vector, all towers side by side, and the standard error."
-    names, shares, error = self.part_names_[:-3], [], 0.
+    names, shares, error = self.part_names_[:-3], [], 0.0
     for t in range(self.towers):
-        with seeded(0): fuse, at = fusions()[self.fusion](self.dim, len(names)).eval(), 0
-        for x in fuse.state_dict().values(): x.copy_(self.fusion_[t, at:at + x.numel()].view_as(x)); at += x.numel()
-        share, e = modality_shares(fuse, self.content_[item, t].view(len(names), -1), self.present_[item], seed=self.seed)
-        shares.append(share/self.item_length_[item, t]); error = max(error, e/float(self.item_length_[item, t]))
-    return torch.cat(shares, 1)/self.towers, error/self.towers
+        with seeded(0):
+            fuse, at = fusions()[self.fusion](self.dim, len(names)).eval(), 0
+        for x in fuse.state_dict().values():
+            x.copy_(self.fusion_[t, at : at + x.numel()].view_as(x))
+            at += x.numel()
+        share, e = modality_shares(
+            fuse, self.content_[item, t].view(len(names), -1), self.present_[item], seed=self.seed
+        )
+        shares.append(share / self.item_length_[item, t])
+        error = max(error, e / float(self.item_length_[item, t]))
+    return torch.cat(shares, 1) / self.towers, error / self.towers
+
 
 MultimodalRecommender._content_shares = _content_shares
 
@@ -372,67 +680,127 @@ MultimodalRecommender._content_shares = _content_shares
 @contextlib.contextmanager
 def tracker(kind: str | None, params: dict, folder="logs"):
     "A function log(values, step): TensorBoard or Weights & Biases through accelerate, or nothing."
-    if kind is None: yield lambda values, step: None; return
+    if kind is None:
+        yield lambda values, step: None
+        return
     try:
         from accelerate import Accelerator
+
         a = Accelerator(log_with=kind, project_dir=str(folder))
-        a.init_trackers("mmrec", config={k: v for k, v in params.items() if isinstance(v, (int, float, str, bool))})
-    except (ImportError, ValueError) as e: raise MMRecError(f"log={kind!r}: {e}; pip install accelerate {kind}") from None
-    try: yield a.log
-    finally: a.end_training()
+        a.init_trackers(
+            "mmrec",
+            config={k: v for k, v in params.items() if isinstance(v, (int, float, str, bool))},
+        )
+    except (ImportError, ValueError) as e:
+        raise MMRecError(f"log={kind!r}: {e}; pip install accelerate {kind}") from None
+    try:
+        yield a.log
+    finally:
+        a.end_training()
 
 # %% ../nbs/08_multimodal.ipynb #30aa596b
 def _fit(self: MultimodalRecommender, dataset: Dataset) -> None:
     features, pairs, device = self._inputs(dataset)
     key, pieces, self.history_, first = self._key(dataset, features), [], [], processes()[0] == 0
-    if isinstance(self.balance, FixedWeights): raise MMRecError("balance: give a name or a class; each tower makes a balancer of its own")
+    if isinstance(self.balance, FixedWeights):
+        raise MMRecError("balance: give a name or a class; each tower makes a balancer of its own")
     if self.checkpoint and self.balance in ("dwa", "gradnorm", "pcgrad"):
-        raise MMRecError(f"balance={self.balance!r} remembers more than a checkpoint holds; use 'fixed' or 'uncertainty', or no checkpoint")
-    bar = tqdm(total=self.epochs*self.towers, disable=not (self.progress and first), unit="epoch")
-    with bar, tracker(self.log if first else None, self.get_params(deep=False), self.checkpoint or "logs") as log, seeded(self.seed):
+        raise MMRecError(
+            f"balance={self.balance!r} remembers more than a checkpoint holds; use "
+            f"'fixed' or 'uncertainty', or no checkpoint"
+        )
+    bar = tqdm(total=self.epochs * self.towers, disable=not (self.progress and first), unit="epoch")
+    with (
+        bar,
+        tracker(
+            self.log if first else None, self.get_params(deep=False), self.checkpoint or "logs"
+        ) as log,
+        seeded(self.seed),
+    ):
         for t in range(self.towers):
             net, history = self._fit_tower(t, dataset, features, pairs, device, key, bar, log)
             pieces.append(_pieces(net))
             self.history_ += history
-    self.part_names_ = [*(net.project.modalities if net.project is not None else ()), "id", "look-alikes", "who chose it"]
+    self.part_names_ = [
+        *(net.project.modalities if net.project is not None else ()),
+        "id",
+        "look-alikes",
+        "who chose it",
+    ]
     if net.project is not None:
-        self.present_, self.fusion_ = pieces[0].pop("present"), torch.stack([p.pop("fusion") for p in pieces])
+        self.present_, self.fusion_ = (
+            pieces[0].pop("present"),
+            torch.stack([p.pop("fusion") for p in pieces]),
+        )
         self.content_ = torch.stack([p.pop("content") for p in pieces], 1)
-        for p in pieces[1:]: p.pop("present")
+        for p in pieces[1:]:
+            p.pop("present")
     all_ = {k: torch.stack([p[k] for p in pieces], -2) for k in pieces[0]}  # [..., towers, dim]
     self.user_vectors_ = all_["user"].flatten(1)
-    self.item_vectors_ = all_["item"].flatten(1)/self.towers
-    self.parts_, self.history_vectors_ = all_["parts"].flatten(2)/self.towers, all_["history"]
-    self.user_length_, self.item_length_ = all_["length"].squeeze(-1), all_["item_length"].squeeze(-1)
+    self.item_vectors_ = all_["item"].flatten(1) / self.towers
+    self.parts_, self.history_vectors_ = all_["parts"].flatten(2) / self.towers, all_["history"]
+    self.user_length_, self.item_length_ = (
+        all_["length"].squeeze(-1),
+        all_["item_length"].squeeze(-1),
+    )
     self.item_weight_ = degree_weights(dataset.train, self.exponent)[1]
-    if self.prior is not None: self._fit_prior(dataset)
+    if self.prior is not None:
+        self._fit_prior(dataset)
+
 
 MultimodalRecommender._fit = _fit
 
 # %% ../nbs/08_multimodal.ipynb #f964dab7
 def explain(self: MultimodalRecommender, user_id, item_id) -> pd.DataFrame:
-    "What the score of an item for a user is the sum of, told twice: by parts of the item, by the user's items."
-    if str(user_id) not in self.user_ids_: raise MMRecError(f"user_id '{user_id}' was not there when this model was fitted")
-    if str(item_id) not in self.item_ids_: raise MMRecError(f"item_id '{item_id}' was not there when this model was fitted")
+    """What the score of an item for a user is the sum of, told twice: by parts of the item, by the
+    user's items."""
+    if str(user_id) not in self.user_ids_:
+        raise MMRecError(f"user_id '{user_id}' was not there when this model was fitted")
+    if str(item_id) not in self.item_ids_:
+        raise MMRecError(f"item_id '{item_id}' was not there when this model was fitted")
     u, i = self.user_ids_.index(str(user_id)), self.item_ids_.index(str(item_id))
     cosines = self.item_vectors_ @ self.user_vectors_[u]
     score, total = float(cosines[i]), float(self.score([u])[0, i])
-    own = self.train_.indices[self.train_.indptr[u]:self.train_.indptr[u + 1]]
-    if not len(own):  # such a person is scored by popularity (`score`): nothing else speaks, and nothing of hers
-        return pd.DataFrame([(side, "how many chose it", total) for side in ("item", "history")], columns=["side", "what", "share"])
-    a = torch.from_numpy(len(own)**-self.exponent*self.item_weight_[own]).float()
-    v = self.item_vectors_[i].view(self.towers, -1)/self.user_length_[u][:, None]
-    by_item = a*torch.einsum("jtd,td->j", self.history_vectors_[own], v) if self.layers else torch.zeros(len(own))
-    shares, error = self._content_shares(i) if len(self.part_names_) > 3 else (self.parts_[:0, i], 0.)
+    own = self.train_.indices[self.train_.indptr[u] : self.train_.indptr[u + 1]]
+    # such a person is scored by popularity (`score`): nothing else speaks, and nothing of hers
+    if not len(own):
+        return pd.DataFrame(
+            [(side, "how many chose it", total) for side in ("item", "history")],
+            columns=["side", "what", "share"],
+        )
+    a = torch.from_numpy(len(own) ** -self.exponent * self.item_weight_[own]).float()
+    v = self.item_vectors_[i].view(self.towers, -1) / self.user_length_[u][:, None]
+    by_item = (
+        a * torch.einsum("jtd,td->j", self.history_vectors_[own], v)
+        if self.layers
+        else torch.zeros(len(own))
+    )
+    shares, error = (
+        self._content_shares(i) if len(self.part_names_) > 3 else (self.parts_[:0, i], 0.0)
+    )
     spoke = torch.cat([shares, self.parts_[:, i]]) @ self.user_vectors_[u]
     rows = [("item", name, float(x)) for name, x in zip(self.part_names_, spoke)]
-    rows += [("history", self.item_ids_[j], float(x)) for j, x in zip(own, by_item)] + [("history", "the user's own vector", score - float(by_item.sum()))]
-    if self.prior is not None:  # the score is on another scale, and holds a part that the towers do not know
-        rows, mean = [(side, what, x/float(cosines.std())) for side, what, x in rows], float(cosines.mean()/cosines.std())
-        rows += [(side, what, x) for side in ("item", "history") for what, x in (("the average item", -mean), (type(self.prior).__name__, total - score/float(cosines.std()) + mean))]
+    rows += [("history", self.item_ids_[j], float(x)) for j, x in zip(own, by_item)] + [
+        ("history", "the user's own vector", score - float(by_item.sum()))
+    ]
+    # the score is on another scale, and holds a part that the towers do not know
+    if self.prior is not None:
+        rows, mean = (
+            [(side, what, x / float(cosines.std())) for side, what, x in rows],
+            float(cosines.mean() / cosines.std()),
+        )
+        rows += [
+            (side, what, x)
+            for side in ("item", "history")
+            for what, x in (
+                ("the average item", -mean),
+                (type(self.prior).__name__, total - score / float(cosines.std()) + mean),
+            )
+        ]
     table = pd.DataFrame(rows, columns=["side", "what", "share"])
     table.attrs["error"] = error  # of the entries of a modality's share; 0 up to twelve modalities
     return table
+
 
 MultimodalRecommender.explain = explain
 
@@ -440,11 +808,15 @@ MultimodalRecommender.explain = explain
 def plot_explanation(table: pd.DataFrame, names: dict | None = None, top: int = 6):
     "Two bar charts of `explain`, the largest shares of each side."
     import matplotlib.pyplot as plt
-    fig, axes = plt.subplots(1, 2, figsize=(9, .6 + .35*top), sharex=True)
+
+    fig, axes = plt.subplots(1, 2, figsize=(9, 0.6 + 0.35 * top), sharex=True)
     for ax, (side, t) in zip(axes, table.groupby("side", sort=False)):
         t = t.loc[t["share"].abs().nlargest(top).index].sort_values("share")
         ax.barh([str((names or {}).get(w, w))[:34] for w in t["what"]], t["share"], color="0.45")
-        ax.axvline(0, color="black", lw=.8)
-        ax.set(xlabel="share of the score (cosine)", title={"item": "what spoke for the item", "history": "which of the user's items"}[side])
+        ax.axvline(0, color="black", lw=0.8)
+        ax.set(
+            xlabel="share of the score (cosine)",
+            title={"item": "what spoke for the item", "history": "which of the user's items"}[side],
+        )
     fig.tight_layout()
     return fig

@@ -22,86 +22,128 @@ from tqdm import tqdm
 from .data import MMRecError, seeded
 
 # %% ../nbs/03_multitask.ipynb #d9ec4da8
-def ranking_pairs(target: Float[Tensor, "rows"] | Float[Tensor, "rows 2"]  # relevance, or (relevance, group) per row
-                  ) -> Bool[Tensor, "rows rows"]:
+# relevance, or (relevance, group) per row
+def ranking_pairs(
+    target: Float[Tensor, "rows"] | Float[Tensor, "rows 2"],
+) -> Bool[Tensor, "rows rows"]:
     "True where row i should be ranked above row j: more relevant, and in the same group."
     value, group = target.unbind(1) if target.ndim == 2 else (target, torch.zeros_like(target))
     return (value[:, None] > value) & (group[:, None] == group)
+
 
 def ranking_loss(output: Float[Tensor, "rows"], target: Tensor) -> Float[Tensor, ""]:
     "Pairwise logistic loss (RankNet, Burges et al. 2005; BPR, Rendle et al. 2009)."
     margin = (output[:, None] - output)[ranking_pairs(target)]
     return F.softplus(-margin).mean() if len(margin) else output.sum() * 0
 
+
 def concordance(output: Float[Tensor, "rows"], target: Tensor) -> float:
-    "Share of pairs in the right order, ties count half; with 0/1 relevance and one group this is the AUC."
+    """Share of pairs in the right order, ties count half; with 0/1 relevance and one group this is
+    the AUC."""
     margin = (output[:, None] - output)[ranking_pairs(target)]
     return ((margin > 0).float() + (margin == 0) / 2).mean().item()
 
 # %% ../nbs/03_multitask.ipynb #0d9dec3c
 def rank_loss(output: Tensor, target: Tensor) -> Float[Tensor, ""]:
-    "Scores of one thing per row: pairwise over rows. Scores of many candidates per row: softmax (ListNet, Cao et al. 2007)."
+    """Scores of one thing per row: pairwise over rows. Scores of many candidates per row: softmax
+    (ListNet, Cao et al. 2007)."""
     return F.cross_entropy(output, target) if output.ndim == 2 else ranking_loss(output, target)
 
+
 def rank_metric(output: Tensor, target: Tensor, k: int = 10) -> float:
-    "Concordance; with candidates Recall@k, the share of rows whose chosen one is among the first k."
-    if output.ndim < 2: return concordance(output, target)
+    """Concordance; with candidates Recall@k, the share of rows whose chosen one is among the first
+    k."""
+    if output.ndim < 2:
+        return concordance(output, target)
     own = output.gather(1, target[:, None])
-    return ((output > own).sum(1) + ((output == own).sum(1) - 1) / 2 < k).float().mean().item()      # ties: in the middle
+    # ties: in the middle
+    return ((output > own).sum(1) + ((output == own).sum(1) - 1) / 2 < k).float().mean().item()
+
 
 LOSSES = {"classification": F.cross_entropy, "regression": F.mse_loss, "ranking": rank_loss}
-METRICS = {"classification": lambda o, t: float(f1_score(t.cpu(), o.argmax(1).cpu(), average="macro")),
-           "regression": lambda o, t: float(r2_score(t.cpu(), o.cpu())), "ranking": rank_metric}
+METRICS = {
+    "classification": lambda o, t: float(f1_score(t.cpu(), o.argmax(1).cpu(), average="macro")),
+    "regression": lambda o, t: float(r2_score(t.cpu(), o.cpu())),
+    "ranking": rank_metric,
+}
 
 # %% ../nbs/03_multitask.ipynb #44cc6196
 @dataclass(frozen=True)
 class Task:
-    "One thing to predict. Its kind brings a loss and a metric (higher is better); either may be replaced."
-    name: str                       # its key in outputs, targets and losses
-    kind: str                       # "classification", "regression" or "ranking"
-    classes: int | tuple = 1        # how many classes, or candidates to rank; or their names in the order of the codes
-    column: str | None = None       # where its labels lie in a table; None: a column of the task's name
-    weight: float = 1.0             # how much it counts, whatever else weighs the losses; 0: as if it were not there
-    loss: Callable | None = None    # (output, target) of the labelled rows -> scalar
+    """One thing to predict. Its kind brings a loss and a metric (higher is better); either may be
+    replaced."""
+
+    name: str  # its key in outputs, targets and losses
+    kind: str  # "classification", "regression" or "ranking"
+    # how many classes, or candidates to rank; or their names in the order of the codes
+    classes: int | tuple = 1
+    # where its labels lie in a table; None: a column of the task's name
+    column: str | None = None
+    # how much it counts, whatever else weighs the losses; 0: as if it were not there
+    weight: float = 1.0
+    loss: Callable | None = None  # (output, target) of the labelled rows -> scalar
     metric: Callable | None = None  # (output, target) of the labelled rows -> float
 
     def __post_init__(self):
         if self.kind not in LOSSES:
-            raise MMRecError(f"task {self.name!r}: kind {self.kind!r} is unknown; use one of {', '.join(LOSSES)}")
+            raise MMRecError(
+                f"task {self.name!r}: kind {self.kind!r} is unknown; use one of {', '.join(LOSSES)}"
+            )
         if self.kind == "classification" and self.width < 2:
-            raise MMRecError(f"task {self.name!r}: a classification needs at least 2 classes; pass classes=2 or names")
+            raise MMRecError(
+                f"task {self.name!r}: a classification needs at least 2 classes; pass "
+                f"classes=2 or names"
+            )
 
     @property
     def width(self) -> int:  # numbers its head puts out
         return self.classes if isinstance(self.classes, int) else len(self.classes)
+
     @property
-    def coded(self) -> bool: return self.kind == "classification" or self.width > 1  # labels are integer codes, not numbers
+    # labels are integer codes, not numbers
+    def coded(self) -> bool:
+        return self.kind == "classification" or self.width > 1
+
     @property
-    def loss_of(self) -> Callable: return self.loss or LOSSES[self.kind]
+    def loss_of(self) -> Callable:
+        return self.loss or LOSSES[self.kind]
+
     @property
-    def metric_of(self) -> Callable: return self.metric or METRICS[self.kind]
+    def metric_of(self) -> Callable:
+        return self.metric or METRICS[self.kind]
 
 # %% ../nbs/03_multitask.ipynb #d5c3774b
-def encode_labels(tasks: list[Task],
-                  frame: pd.DataFrame  # one row per example
-                  ) -> dict[str, Tensor]:  # per task int64 class codes or float32 numbers; missing: -1 or NaN
+def encode_labels(
+    tasks: list[Task],
+    frame: pd.DataFrame,  # one row per example
+    # per task int64 class codes or float32 numbers; missing: -1 or NaN
+) -> dict[str, Tensor]:
     "Targets of every task from the columns of a table."
     targets = {}
     for t in tasks:
         if (name := t.column or t.name) not in frame:
-            raise MMRecError(f"task {t.name!r}: no column {name!r}; the table has {', '.join(map(str, frame.columns))}")
+            raise MMRecError(
+                f"task {t.name!r}: no column {name!r}; the table has "
+                f"{', '.join(map(str, frame.columns))}"
+            )
         column = frame[name].reset_index(drop=True)
         if t.coded and not isinstance(t.classes, int):
             value = column.map({c: i for i, c in enumerate(t.classes)})
-        else: value = pd.to_numeric(column, errors="coerce").astype(float)
+        else:
+            value = pd.to_numeric(column, errors="coerce").astype(float)
         bad = (column.notna() & value.isna()) | np.isinf(value.astype(float))
-        if t.coded: bad |= (value < 0) | (value >= t.width) | (value % 1 > 0)
+        if t.coded:
+            bad |= (value < 0) | (value >= t.width) | (value % 1 > 0)
         if bad.any():
             row = int(bad.idxmax())
-            raise MMRecError(f"task {t.name!r}: row {row} of column {name!r} holds {column[row]!r}, which is no label of it; "
-                             f"correct it or leave it empty")
-        targets[t.name] = torch.tensor(value.fillna(-1).to_numpy(dtype="int64") if t.coded
-                                       else value.to_numpy(dtype="float32"))
+            raise MMRecError(
+                f"task {t.name!r}: row {row} of column {name!r} holds "
+                f"{column[row]!r}, which is no label of it; "
+                f"correct it or leave it empty"
+            )
+        targets[t.name] = torch.tensor(
+            value.fillna(-1).to_numpy(dtype="int64") if t.coded else value.to_numpy(dtype="float32")
+        )
     return targets
 
 # %% ../nbs/03_multitask.ipynb #a5ce0001
@@ -115,26 +157,43 @@ def labelled(task: Task, target: Tensor) -> Bool[Tensor, "rows"]:
     "Which rows carry a label of this task."
     return target >= 0 if task.coded else ~target.reshape(len(target), -1).isnan().any(1)
 
+
 def check_targets(tasks: list[Task], outputs: dict, targets: dict) -> None:
     "One clear line for targets that do not fit the outputs."
     for t in tasks:
         if t.name not in outputs or t.name not in targets:
-            raise MMRecError(f"task {t.name!r} needs an output and a target; outputs are {sorted(outputs)}, targets {sorted(targets)}")
+            raise MMRecError(
+                f"task {t.name!r} needs an output and a target; outputs are "
+                f"{sorted(outputs)}, targets {sorted(targets)}"
+            )
         o, y = outputs[t.name], targets[t.name]
         if len(o) != len(y):
-            raise MMRecError(f"task {t.name!r}: {len(o)} rows of outputs but {len(y)} of targets; pass one label per row")
-        if not t.coded: continue
-        if y.is_floating_point(): raise MMRecError(f"task {t.name!r}: class labels are integers (-1: missing), not {y.dtype}")
+            raise MMRecError(
+                f"task {t.name!r}: {len(o)} rows of outputs but {len(y)} of targets; "
+                f"pass one label per row"
+            )
+        if not t.coded:
+            continue
+        if y.is_floating_point():
+            raise MMRecError(
+                f"task {t.name!r}: class labels are integers (-1: missing), not {y.dtype}"
+            )
         if (wrong := (y < -1) | (y >= t.width)).any():
             row = int(wrong.nonzero()[0])
-            raise MMRecError(f"task {t.name!r}: label {int(y[row])} in row {row} is outside 0..{t.width - 1} (-1: missing)")
+            raise MMRecError(
+                f"task {t.name!r}: label {int(y[row])} in row {row} is outside "
+                f"0..{t.width - 1} (-1: missing)"
+            )
 
 # %% ../nbs/03_multitask.ipynb #78739890
-def multitask_loss(tasks: list[Task],
-                   outputs: dict[str, Tensor],  # what a multi-task model returns
-                   targets: dict[str, Tensor],  # same keys, same rows; missing labels are -1 or NaN
-                   weights: dict[str, float | Tensor] | None = None  # by task name; None: each task's own weight
-                   ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:  # weighted total, unweighted loss by task
+def multitask_loss(
+    tasks: list[Task],
+    outputs: dict[str, Tensor],  # what a multi-task model returns
+    targets: dict[str, Tensor],  # same keys, same rows; missing labels are -1 or NaN
+    # by task name; None: each task's own weight
+    weights: dict[str, float | Tensor] | None = None,
+    # weighted total, unweighted loss by task
+) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
     "Weighted sum of the tasks' losses, each over the rows that carry its label."
     check_targets(tasks, outputs, targets)
     losses = {}
@@ -145,18 +204,30 @@ def multitask_loss(tasks: list[Task],
     return sum(weights[t.name] * losses[t.name] for t in tasks), losses
 
 # %% ../nbs/03_multitask.ipynb #9d885775
-def mlp(dim_in: int, dim: int, layers: int = 1, dropout: float = 0.) -> nn.Sequential:
+def mlp(dim_in: int, dim: int, layers: int = 1, dropout: float = 0.0) -> nn.Sequential:
     "`layers` times linear, ReLU, dropout: a trunk, or one expert."
     sizes = [dim_in] + [dim] * layers
-    return nn.Sequential(*[m for a, b in zip(sizes, sizes[1:]) for m in (nn.Linear(a, b), nn.ReLU(), nn.Dropout(dropout))])
+    return nn.Sequential(
+        *[
+            m
+            for a, b in zip(sizes, sizes[1:])
+            for m in (nn.Linear(a, b), nn.ReLU(), nn.Dropout(dropout))
+        ]
+    )
+
 
 class Heads(nn.Module):
     "One linear head per task, over one shared vector or over a list of one vector per task."
-    def __init__(self, dim: int,  # size of the vectors
-                 tasks: list[Task]):
+
+    def __init__(
+        self,
+        dim: int,  # size of the vectors
+        tasks: list[Task],
+    ):
         super().__init__()
         names = [t.name for t in tasks]
-        if len(set(names)) < len(names): raise MMRecError(f"task names must differ: {names}")
+        if len(set(names)) < len(names):
+            raise MMRecError(f"task names must differ: {names}")
         self.tasks, self.layers = list(tasks), nn.ModuleList(nn.Linear(dim, t.width) for t in tasks)
 
     def forward(self, x: Float[Tensor, "rows dim"] | list[Tensor]) -> dict[str, Tensor]:
@@ -168,75 +239,140 @@ class Heads(nn.Module):
 # %% ../nbs/03_multitask.ipynb #766e02c4
 class MultiTask(nn.Module):
     "Base of the architectures: `represent` gives one vector per task, linear heads read them."
-    def __init__(self, dim_in: int,  # size of the input vectors
-                 tasks: list[Task],
-                 dim_hidden: int = 64):  # size of the shared vectors
+
+    def __init__(
+        self,
+        dim_in: int,  # size of the input vectors
+        tasks: list[Task],
+        dim_hidden: int = 64,  # size of the shared vectors
+    ):
         super().__init__()
         self.tasks, self.heads = list(tasks), Heads(dim_hidden, tasks)
 
-    def represent(self, x) -> list[Tensor]: raise NotImplementedError
-    def shared(self) -> list[nn.Parameter]: return []  # what several tasks write to: where gradients can collide
-    def forward(self, x: Float[Tensor, "rows dim_in"]) -> dict[str, Tensor]: return self.heads(self.represent(x))
+    def represent(self, x) -> list[Tensor]:
+        raise NotImplementedError
+
+    # what several tasks write to: where gradients can collide
+    def shared(self) -> list[nn.Parameter]:
+        return []
+
+    def forward(self, x: Float[Tensor, "rows dim_in"]) -> dict[str, Tensor]:
+        return self.heads(self.represent(x))
+
 
 class SharedBottom(MultiTask):
     "Hard parameter sharing (Caruana 1997): one trunk, one head per task."
-    def __init__(self, dim_in: int, tasks: list[Task], dim_hidden: int = 64,
-                 trunk: nn.Module | None = None):  # any module dim_in -> dim_hidden; None: linear + ReLU
+
+    def __init__(
+        self,
+        dim_in: int,
+        tasks: list[Task],
+        dim_hidden: int = 64,
+        # any module dim_in -> dim_hidden; None: linear + ReLU
+        trunk: nn.Module | None = None,
+    ):
         super().__init__(dim_in, tasks, dim_hidden)
         self.trunk = mlp(dim_in, dim_hidden) if trunk is None else trunk
-    def represent(self, x): return [self.trunk(x)] * len(self.tasks)
-    def shared(self): return [p for p in self.trunk.parameters() if p.requires_grad]
+
+    def represent(self, x):
+        return [self.trunk(x)] * len(self.tasks)
+
+    def shared(self):
+        return [p for p in self.trunk.parameters() if p.requires_grad]
+
 
 class Separate(MultiTask):
     "No sharing: one trunk per task."
+
     def __init__(self, dim_in: int, tasks: list[Task], dim_hidden: int = 64):
         super().__init__(dim_in, tasks, dim_hidden)
         self.trunks = nn.ModuleList(mlp(dim_in, dim_hidden) for _ in tasks)
-    def represent(self, x): return [trunk(x) for trunk in self.trunks]
+
+    def represent(self, x):
+        return [trunk(x) for trunk in self.trunks]
 
 # %% ../nbs/03_multitask.ipynb #1b847c47
-def mix(gate: nn.Module, x: Float[Tensor, "rows dim_in"], experts: list[Float[Tensor, "rows dim"]]) -> Float[Tensor, "rows dim"]:
+def mix(
+    gate: nn.Module, x: Float[Tensor, "rows dim_in"], experts: list[Float[Tensor, "rows dim"]]
+) -> Float[Tensor, "rows dim"]:
     "Experts' outputs averaged by a softmax gate on x."
     return torch.einsum("be,ebd->bd", gate(x).softmax(-1), torch.stack(experts))
 
+
 class MMoE(MultiTask):
     "Multi-gate mixture of experts (Ma et al., KDD 2018)."
-    def __init__(self, dim_in: int, tasks: list[Task], dim_hidden: int = 64,
-                 experts: int = 4):  # how many
+
+    def __init__(
+        self,
+        dim_in: int,
+        tasks: list[Task],
+        dim_hidden: int = 64,
+        experts: int = 4,  # how many
+    ):
         super().__init__(dim_in, tasks, dim_hidden)
         self.experts = nn.ModuleList(mlp(dim_in, dim_hidden) for _ in range(experts))
         self.gates = nn.ModuleList(nn.Linear(dim_in, experts) for _ in tasks)
+
     def represent(self, x):
         experts = [e(x) for e in self.experts]
         return [mix(gate, x, experts) for gate in self.gates]
-    def shared(self): return list(self.experts.parameters())
+
+    def shared(self):
+        return list(self.experts.parameters())
 
 # %% ../nbs/03_multitask.ipynb #080ad5cb
 class Extraction(nn.Module):
-    "One level of PLE: own and common experts, a gate per task and one for the common stream (which comes last)."
+    """One level of PLE: own and common experts, a gate per task and one for the common stream
+    (which comes last)."""
+
     def __init__(self, dim_in: int, dim: int, tasks: int, own: int, common: int):
         super().__init__()
-        self.own = nn.ModuleList(nn.ModuleList(mlp(dim_in, dim) for _ in range(own)) for _ in range(tasks))
+        self.own = nn.ModuleList(
+            nn.ModuleList(mlp(dim_in, dim) for _ in range(own)) for _ in range(tasks)
+        )
         self.common = nn.ModuleList(mlp(dim_in, dim) for _ in range(common))
-        self.gates = nn.ModuleList(nn.Linear(dim_in, n) for n in [own + common] * tasks + [own * tasks + common])
+        self.gates = nn.ModuleList(
+            nn.Linear(dim_in, n) for n in [own + common] * tasks + [own * tasks + common]
+        )
 
     def forward(self, xs: list[Tensor]) -> list[Tensor]:
         own = [[e(x) for e in experts] for experts, x in zip(self.own, xs)]
         common = [e(xs[-1]) for e in self.common]
-        return [mix(g, x, pool) for g, x, pool in zip(self.gates, xs, [o + common for o in own] + [sum(own, []) + common])]
+        return [
+            mix(g, x, pool)
+            for g, x, pool in zip(
+                self.gates, xs, [o + common for o in own] + [sum(own, []) + common]
+            )
+        ]
+
 
 class PLE(MultiTask):
     "Progressive layered extraction (Tang et al., RecSys 2020)."
-    def __init__(self, dim_in: int, tasks: list[Task], dim_hidden: int = 64,
-                 own: int = 1, common: int = 1, levels: int = 1):  # experts per task, common experts, levels
+
+    def __init__(
+        self,
+        dim_in: int,
+        tasks: list[Task],
+        dim_hidden: int = 64,
+        # experts per task, common experts, levels
+        own: int = 1,
+        common: int = 1,
+        levels: int = 1,
+    ):
         super().__init__(dim_in, tasks, dim_hidden)
-        self.levels = nn.ModuleList(Extraction(dim_in if i == 0 else dim_hidden, dim_hidden, len(tasks), own, common)
-                                    for i in range(levels))
+        self.levels = nn.ModuleList(
+            Extraction(dim_in if i == 0 else dim_hidden, dim_hidden, len(tasks), own, common)
+            for i in range(levels)
+        )
+
     def represent(self, x):
         xs = [x] * (len(self.tasks) + 1)
-        for level in self.levels: xs = level(xs)
+        for level in self.levels:
+            xs = level(xs)
         return xs[:-1]
-    def shared(self): return [p for level in self.levels for p in level.common.parameters()]
+
+    def shared(self):
+        return [p for level in self.levels for p in level.common.parameters()]
 
 # %% ../nbs/03_multitask.ipynb #3abd3ec0
 class FixedWeights(nn.Module):
@@ -245,23 +381,35 @@ class FixedWeights(nn.Module):
     Its own parameters() go to the optimiser, `end_epoch(mean losses)` is called after each pass, `weights()` tells where
     they stand. A loss whose name is no task's (a recommender's own, an alignment) joins with weight 1 and is never reweighted;
     a task may be absent from a batch."""
+
     def __init__(self, tasks: list[Task]):
         super().__init__()
         self.tasks, self.w = list(tasks), {t.name: float(t.weight) for t in tasks}
 
-    def weights(self) -> dict[str, float]: return dict(self.w)
+    def weights(self) -> dict[str, float]:
+        return dict(self.w)
+
     def forward(self, losses: dict[str, Tensor]) -> Float[Tensor, ""]:  # the total to minimise
-        return sum(self.w.get(name, 1.) * loss for name, loss in losses.items())
-    def backward(self, losses: dict[str, Tensor], shared: list[nn.Parameter]) -> None: self(losses).backward()
-    def end_epoch(self, losses: dict[str, float]) -> None: "Nothing to learn."
+        return sum(self.w.get(name, 1.0) * loss for name, loss in losses.items())
+
+    def backward(self, losses: dict[str, Tensor], shared: list[nn.Parameter]) -> None:
+        self(losses).backward()
+
+    def end_epoch(self, losses: dict[str, float]) -> None:
+        "Nothing to learn."
 
 # %% ../nbs/03_multitask.ipynb #37e09e3c
 def check_features(x: Tensor) -> None:
     "One clear line for features that are empty or not finite."
-    if len(x) == 0: raise MMRecError("no rows to learn from or to predict: the features are empty")
+    if len(x) == 0:
+        raise MMRecError("no rows to learn from or to predict: the features are empty")
     if x.is_floating_point() and not (fine := x.flatten(1).isfinite().all(1)).all():
-        raise MMRecError(f"features hold NaN or infinity in row {int((~fine).nonzero()[0])} ({int((~fine).sum())} rows in all): "
-                         f"mend or drop these rows")
+        raise MMRecError(
+            f"features hold NaN or infinity in row {int((~fine).nonzero()[0])} "
+            f"({int((~fine).sum())} rows in all): "
+            f"mend or drop these rows"
+        )
+
 
 @torch.no_grad()
 def predict_tasks(model: nn.Module, x: Tensor, batch: int = 1024) -> dict[str, Tensor]:
@@ -271,25 +419,42 @@ def predict_tasks(model: nn.Module, x: Tensor, batch: int = 1024) -> dict[str, T
     parts = [model(rows) for rows in x.split(batch)]
     return {name: torch.cat([p[name] for p in parts]) for name in parts[0]}
 
-def score_tasks(model: nn.Module,  # has .tasks
-                x: Tensor, targets: dict[str, Tensor]) -> dict[str, float]:  # NaN where no row has a label
+
+def score_tasks(
+    model: nn.Module,  # has .tasks
+    x: Tensor,
+    targets: dict[str, Tensor],  # NaN where no row has a label
+) -> dict[str, float]:
     "Metric of every task over the rows that carry its label."
     outputs = predict_tasks(model, x)
     check_targets(model.tasks, outputs, targets)
     keep = {t.name: labelled(t, targets[t.name]) for t in model.tasks}
-    return {t.name: t.metric_of(outputs[t.name][keep[t.name]], targets[t.name][keep[t.name]])
-            if keep[t.name].any() else float("nan") for t in model.tasks}
+    return {
+        t.name: t.metric_of(outputs[t.name][keep[t.name]], targets[t.name][keep[t.name]])
+        if keep[t.name].any()
+        else float("nan")
+        for t in model.tasks
+    }
 
 # %% ../nbs/03_multitask.ipynb #91bd5faf
-def make_optimizer(model: nn.Module, balancer: FixedWeights, lr: float, shared_lr: float, weight_decay: float) -> torch.optim.AdamW:
-    "AdamW with a learning rate of its own for what the tasks share; a balancer's weights do not decay."
+def make_optimizer(
+    model: nn.Module, balancer: FixedWeights, lr: float, shared_lr: float, weight_decay: float
+) -> torch.optim.AdamW:
+    """AdamW with a learning rate of its own for what the tasks share; a balancer's weights do not
+    decay."""
     shared = {id(p) for p in model.shared()}
     free = [p for p in model.parameters() if p.requires_grad]
-    groups = [{"params": [p for p in free if id(p) in shared], "lr": shared_lr}, {"params": [p for p in free if id(p) not in shared]},
-              {"params": list(balancer.parameters()), "weight_decay": 0.}]
+    groups = [
+        {"params": [p for p in free if id(p) in shared], "lr": shared_lr},
+        {"params": [p for p in free if id(p) not in shared]},
+        {"params": list(balancer.parameters()), "weight_decay": 0.0},
+    ]
     return torch.optim.AdamW([g for g in groups if g["params"]], lr, weight_decay=weight_decay)
 
-def one_step(model: nn.Module, balancer: FixedWeights, optimizer, x: Tensor, targets: dict[str, Tensor]) -> dict[str, float]:
+
+def one_step(
+    model: nn.Module, balancer: FixedWeights, optimizer, x: Tensor, targets: dict[str, Tensor]
+) -> dict[str, float]:
     "One batch: losses, balanced gradients, step."
     optimizer.zero_grad()
     _, losses = multitask_loss(model.tasks, model(x), targets)
@@ -298,46 +463,74 @@ def one_step(model: nn.Module, balancer: FixedWeights, optimizer, x: Tensor, tar
     return {k: v.item() for k, v in losses.items()}
 
 # %% ../nbs/03_multitask.ipynb #27d52eee
-def fit_tasks(model: nn.Module,  # a MultiTask, or anything with .tasks, .shared() and forward(x) -> outputs by task
-              x: Float[Tensor, "rows ..."], targets: dict[str, Tensor],
-              valid: tuple | None = None,  # (x, targets) that choose the epoch; None: the last one stays
-              balancer: FixedWeights | None = None,  # None: the tasks' own weights
-              epochs: int = 50, batch: int = 128, lr: float = 1e-2, weight_decay: float = 0.,
-              shared_lr: float | None = None,  # of what the tasks share, e.g. a pretrained encoder; None: lr
-              seed: int = 0, progress: bool = False) -> pd.DataFrame:  # per epoch the losses and validation metrics
+# a MultiTask, or anything with .tasks, .shared() and forward(x) -> outputs by task
+def fit_tasks(
+    model: nn.Module,
+    x: Float[Tensor, "rows ..."],
+    targets: dict[str, Tensor],
+    # (x, targets) that choose the epoch; None: the last one stays
+    valid: tuple | None = None,
+    balancer: FixedWeights | None = None,  # None: the tasks' own weights
+    epochs: int = 50,
+    batch: int = 128,
+    lr: float = 1e-2,
+    weight_decay: float = 0.0,
+    # of what the tasks share, e.g. a pretrained encoder; None: lr
+    shared_lr: float | None = None,
+    seed: int = 0,
+    progress: bool = False,  # per epoch the losses and validation metrics
+) -> pd.DataFrame:
     "Train all tasks together (AdamW); returns the history and leaves the best epoch in the model."
     check_features(x)
     balancer, order = balancer or FixedWeights(model.tasks), torch.Generator().manual_seed(seed)
-    optimizer = make_optimizer(model, balancer, lr, lr if shared_lr is None else shared_lr, weight_decay)
+    optimizer = make_optimizer(
+        model, balancer, lr, lr if shared_lr is None else shared_lr, weight_decay
+    )
     history, best, state = [], -np.inf, None
     for epoch in tqdm(range(epochs), disable=not progress, desc="epochs"):
         model.train()
         batches = torch.randperm(len(x), generator=order).split(batch)
-        with seeded(seed * 100_003 + epoch):                              # dropout, too, follows the seed
-            losses = [one_step(model, balancer, optimizer, x[b], {k: y[b] for k, y in targets.items()}) for b in batches]
+        # dropout, too, follows the seed
+        with seeded(seed * 100_003 + epoch):
+            losses = [
+                one_step(model, balancer, optimizer, x[b], {k: y[b] for k, y in targets.items()})
+                for b in batches
+            ]
         history.append(pd.DataFrame(losses).mean().to_dict())
         balancer.end_epoch(history[-1])
-        if valid is None: continue
+        if valid is None:
+            continue
         metrics = score_tasks(model, *valid)
         history[-1] |= {f"valid {k}": v for k, v in metrics.items()}
-        if (mean := np.nanmean(list(metrics.values()))) > best: best, state = mean, copy.deepcopy(model.state_dict())
-    if state is not None: model.load_state_dict(state)
+        if (mean := np.nanmean(list(metrics.values()))) > best:
+            best, state = mean, copy.deepcopy(model.state_dict())
+    if state is not None:
+        model.load_state_dict(state)
     return pd.DataFrame(history)
 
 # %% ../nbs/03_multitask.ipynb #938a6b10
-def hold_out_phrases(texts: pd.Series,
-                     phrases: dict[str, list[str]],  # class -> the phrases that express it
-                     seed: int = 0) -> Int[np.ndarray, "texts"]:
-    "Part of each text by its phrases, of each class one for test (2), one for validation (1), the rest 0; -1: none, or of several parts."
+def hold_out_phrases(
+    texts: pd.Series,
+    phrases: dict[str, list[str]],  # class -> the phrases that express it
+    seed: int = 0,
+) -> Int[np.ndarray, "texts"]:
+    """Part of each text by its phrases, of each class one for test (2), one for validation (1), the
+    rest 0; -1: none, or of several parts."""
     rng = np.random.default_rng(seed)
-    parts = {p.lower(): k for group in phrases.values() for p, k in zip(rng.permutation(group), [2, 1] + [0] * len(group))}
+    parts = {
+        p.lower(): k
+        for group in phrases.values()
+        for p, k in zip(rng.permutation(group), [2, 1] + [0] * len(group))
+    }
     found = [{k for p, k in parts.items() if p in t} for t in texts.str.lower()]
     return np.array([f.pop() if len(f) == 1 else -1 for f in found])
 
 # %% ../nbs/03_multitask.ipynb #e77c055e
-def seed_interval(values, level: float = .95) -> tuple[float, float, float]:  # mean, low, high
+def seed_interval(values, level: float = 0.95) -> tuple[float, float, float]:  # mean, low, high
     "Mean over repetitions and Student's interval around it."
     v = np.asarray(values, float)
-    if len(v) < 2: return v.mean(), -np.inf, np.inf                   # one repetition says nothing about the next
-    half = stats.t.ppf((1 + level) / 2, len(v) - 1) * v.std(ddof=1) / len(v) ** .5
+    # one repetition says nothing about the next
+    if len(v) < 2:
+        return v.mean(), -np.inf, np.inf
+    half = stats.t.ppf((1 + level) / 2, len(v) - 1) * v.std(ddof=1) / len(v) ** 0.5
     return v.mean(), v.mean() - half, v.mean() + half

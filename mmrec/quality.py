@@ -19,7 +19,18 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
-from .data import MEDIA, MODALITIES, SPLITS, Dataset, Features, MMRecError, file_digest, from_frames, load, record
+from mmrec.data import (
+    MEDIA,
+    MODALITIES,
+    SPLITS,
+    Dataset,
+    Features,
+    MMRecError,
+    file_digest,
+    from_frames,
+    load,
+    record,
+)
 from .encode import encode_items
 from .preprocess import read_audio, read_frames, read_image
 from .readers import SUFFIXES, brief, find_tables, first_there, read_table, rename, tidy
@@ -29,227 +40,556 @@ from .recommend import content_vectors
 def _line(check: str, count: int, where, remedy: str, fault: bool = True) -> dict:
     "One row of the table of findings; `where` shows a few places."
     where = list(where)
-    return {"kind": "fault" if fault else "note", "check": check, "count": int(count), "where": ", ".join(map(str, where[:3])) + (", ..." if len(where) > 3 else ""), "remedy": remedy}
+    return {
+        "kind": "fault" if fault else "note",
+        "check": check,
+        "count": int(count),
+        "where": ", ".join(map(str, where[:3])) + (", ..." if len(where) > 3 else ""),
+        "remedy": remedy,
+    }
+
 
 def raw_table(folder, stem: str) -> pd.DataFrame | None:
-    "Any table of a folder as it lies there (`follows`, ...), cells as text; None where there is no such file."
-    file = next((f for s in SUFFIXES if (f := Path(folder)/f"{stem}{s}").is_file()), None)
+    """Any table of a folder as it lies there (`follows`, ...), cells as text; None where there is
+    no such file."""
+    file = next((f for s in SUFFIXES if (f := Path(folder) / f"{stem}{s}").is_file()), None)
     return read_table(file, "items")[0].astype("string") if file else None
 
-def raw_tables(folder, **form) -> tuple[dict[str, pd.DataFrame], list[dict]]:  # form: columns, text, sep, encoding, header
-    "Tables of a folder under our names, else as they lie there; one that cannot be read is a finding, and the rest goes on."
+
+# form: columns, text, sep, encoding, header
+def raw_tables(folder, **form) -> tuple[dict[str, pd.DataFrame], list[dict]]:
+    """Tables of a folder under our names, else as they lie there; one that cannot be read is a
+    finding, and the rest goes on."""
     out, found, header = {}, [], form.pop("header", None)
-    try: files = find_tables(Path(folder))[0]
-    except OSError as e: return {}, [_line("the folder cannot be read", 1, [e.strerror or str(e)], "check its permissions")]
+    try:
+        files = find_tables(Path(folder))[0]
+    except OSError as e:
+        return {}, [
+            _line("the folder cannot be read", 1, [e.strerror or str(e)], "check its permissions")
+        ]
     for kind, file in files.items():
-        names = header.get(kind) if isinstance(header, dict) else header if kind == "interactions" else None
+        names = (
+            header.get(kind)
+            if isinstance(header, dict)
+            else header
+            if kind == "interactions"
+            else None
+        )
         try:
             table, place, _ = read_table(file, kind, header=names, **form)
             table = rename(table, kind, place, form.get("columns"))[0]
             out[kind] = tidy(table, place, lambda c: True)[0] if kind == "items" else table
-        except (MMRecError, OSError) as e: found.append(_line(f"{file.name} cannot be read", 1, [str(e)], "mend this first"))
+        except (MMRecError, OSError) as e:
+            found.append(_line(f"{file.name} cannot be read", 1, [str(e)], "mend this first"))
     return out, found
+
 
 def _guarded(what: str, check, *args) -> list[dict]:
     "The findings of one check; that it fails is a finding itself, and the other checks go on."
-    try: return check(*args)
-    except Exception as e: return [_line(f"{what} could not be checked", 1, [f"{type(e).__name__}: {brief(e, 160)}"], "mend the other faults first")]
+    try:
+        return check(*args)
+    except Exception as e:
+        return [
+            _line(
+                f"{what} could not be checked",
+                1,
+                [f"{type(e).__name__}: {brief(e, 160)}"],
+                "mend the other faults first",
+            )
+        ]
 
 # %% ../nbs/10b_quality.ipynb #6bca6cb7
-READ = {"image": read_image, "audio": lambda f: read_audio(f, max_seconds=1.), "video": lambda f: read_frames(f, 1)}
+READ = {
+    "image": read_image,
+    "audio": lambda f: read_audio(f, max_seconds=1.0),
+    "video": lambda f: read_frames(f, 1),
+}
+
 
 def where_media_lie(folder, paths: pd.Series) -> pd.Series:
-    "For each path: a file that is there, not there, outside the folder, a web address, or no path at all; nothing is opened."
+    """For each path: a file that is there, not there, outside the folder, a web address, or no path
+    at all; nothing is opened."""
     inside = os.path.realpath(folder) + os.sep
+
     def place(p):
-        if not isinstance(p, str) or "\0" in p: return "is no path"
-        if re.match(r"\s*\w+://", p): return "is a web address"
+        if not isinstance(p, str) or "\0" in p:
+            return "is no path"
+        if re.match(r"\s*\w+://", p):
+            return "is a web address"
         real = os.path.realpath(os.path.join(folder, p.replace("\\", "/")))
-        if not real.startswith(inside): return "file lies outside the folder"
+        if not real.startswith(inside):
+            return "file lies outside the folder"
         return "there" if os.path.isfile(real) else "file is not there"
+
     return paths.map(place)
 
-REMEDY = {"file is not there": "copy the files in, or empty the cells", "file lies outside the folder": "copy the files in; it was not opened",
-          "is a web address": "nobody fetches it; download the files into the folder", "is no path": "write the files' names as text"}
 
-def check_media(folder, most: int = 5000, seed: int = 0, table: pd.DataFrame | None = None) -> list[dict]:  # most: files that are opened, a random sample of them
+REMEDY = {
+    "file is not there": "copy the files in, or empty the cells",
+    "file lies outside the folder": "copy the files in; it was not opened",
+    "is a web address": "nobody fetches it; download the files into the folder",
+    "is no path": "write the files' names as text",
+}
+
+
+# most: files that are opened, a random sample of them
+def check_media(
+    folder, most: int = 5000, seed: int = 0, table: pd.DataFrame | None = None
+) -> list[dict]:
     "Lost, broken and shared media files of a folder."
-    table, out, folder = raw_tables(folder)[0].get("items") if table is None else table, [], Path(folder)
+    table, out, folder = (
+        raw_tables(folder)[0].get("items") if table is None else table,
+        [],
+        Path(folder),
+    )
     for m in [m for m in MEDIA if table is not None and m in table]:
         filled = table[m].notna() & (table[m].astype(str).str.strip() != "")
-        named = table.loc[filled, m].map(lambda p: first_there(p, folder) or p if isinstance(p, str) else p)  # of several, as the reader
-        if not filled.all(): out.append(_line(f"items without {m}", (~filled).sum(), table["item_id"][~filled] if "item_id" in table else [], "nothing, if there is none; such items go by what else they have", False))
+        # of several, as the reader
+        named = table.loc[filled, m].map(
+            lambda p: first_there(p, folder) or p if isinstance(p, str) else p
+        )
+        if not filled.all():
+            out.append(
+                _line(
+                    f"items without {m}",
+                    (~filled).sum(),
+                    table["item_id"][~filled] if "item_id" in table else [],
+                    "nothing, if there is none; such items go by what else they have",
+                    False,
+                )
+            )
         lies = where_media_lie(folder, named)
         for what, remedy in REMEDY.items():
-            if (lost := named[lies == what]).size: out.append(_line(f"{m} {what}", len(lost), [f"items row {r + 2}: {brief(p)}" for r, p in lost.items()], remedy))
+            if (lost := named[lies == what]).size:
+                out.append(
+                    _line(
+                        f"{m} {what}",
+                        len(lost),
+                        [f"items row {r + 2}: {brief(p)}" for r, p in lost.items()],
+                        remedy,
+                    )
+                )
         good = named[lies == "there"].str.replace("\\", "/", regex=False)
-        if len(good) > most: good = good.sample(most, random_state=seed); out.append(_line(f"{m}: only a sample was opened", most, [], "raise most_media", False))
+        if len(good) > most:
+            good = good.sample(most, random_state=seed)
+            out.append(_line(f"{m}: only a sample was opened", most, [], "raise most_media", False))
         out += _guarded(m, _open_all, folder, m, good)
     return out
+
 
 def _open_all(folder: Path, m: str, good: pd.Series) -> list[dict]:
     "Files of one kind that cannot be decoded, and those that are several items' one file."
     out, broken, contents = [], {}, {}
     for row, p in good.items():
-        try: contents.setdefault(file_digest(folder/p), []).append(row); READ[m](folder/p)
-        except Exception as e: broken[row] = str(e).split(";")[0] if isinstance(e, MMRecError) else f"{p}: {type(e).__name__}, {brief(e)}"
-    if broken: out.append(_line(f"{m} cannot be used", len(broken), [f"items row {r + 2}: {e}" for r, e in broken.items()], "replace the files, or empty the cells"))
+        try:
+            contents.setdefault(file_digest(folder / p), []).append(row)
+            READ[m](folder / p)
+        except Exception as e:
+            broken[row] = (
+                str(e).split(";")[0]
+                if isinstance(e, MMRecError)
+                else f"{p}: {type(e).__name__}, {brief(e)}"
+            )
+    if broken:
+        out.append(
+            _line(
+                f"{m} cannot be used",
+                len(broken),
+                [f"items row {r + 2}: {e}" for r, e in broken.items()],
+                "replace the files, or empty the cells",
+            )
+        )
     shared = [rows for rows in contents.values() if len(rows) > 1]
-    if shared: out.append(_line(f"one {m} for several items", sum(map(len, shared)), ["rows " + " and ".join(str(r + 2) for r in rows[:4]) for rows in shared], "a placeholder? empty the cells"))
+    if shared:
+        out.append(
+            _line(
+                f"one {m} for several items",
+                sum(map(len, shared)),
+                ["rows " + " and ".join(str(r + 2) for r in rows[:4]) for rows in shared],
+                "a placeholder? empty the cells",
+            )
+        )
     return out
 
 # %% ../nbs/10b_quality.ipynb #2392cec0
-def near_duplicates(features: dict[str, Features], same: float = .998, alike: float = .8, block: int = 1024) -> pd.DataFrame:
-    "Pairs of item rows a < b, the same in one modality and alike in all that both have: a, b, likeness (in the least alike)."
-    if not features: return pd.DataFrame({"a": [], "b": [], "likeness": []}).astype({"a": int, "b": int})
+def near_duplicates(
+    features: dict[str, Features], same: float = 0.998, alike: float = 0.8, block: int = 1024
+) -> pd.DataFrame:
+    """Pairs of item rows a < b, the same in one modality and alike in all that both have: a, b,
+    likeness (in the least alike)."""
+    if not features:
+        return pd.DataFrame({"a": [], "b": [], "likeness": []}).astype({"a": int, "b": int})
     z = {m: F.normalize(torch.from_numpy(f.values), dim=1) for m, f in features.items()}
-    has, n, found = {m: torch.from_numpy(f.present) for m, f in features.items()}, len(next(iter(features.values()))), []
+    has, n, found = (
+        {m: torch.from_numpy(f.present) for m, f in features.items()},
+        len(next(iter(features.values()))),
+        [],
+    )
     for start in range(0, n, block):
         s = slice(start, min(start + block, n))
-        least, most = torch.full((s.stop - s.start, n), torch.inf), torch.full((s.stop - s.start, n), -torch.inf)
+        least, most = (
+            torch.full((s.stop - s.start, n), torch.inf),
+            torch.full((s.stop - s.start, n), -torch.inf),
+        )
         for m, v in z.items():
             both = has[m][s, None] & has[m]
             cos = v[s] @ v.T
-            least, most = torch.where(both, torch.minimum(least, cos), least), torch.where(both, torch.maximum(most, cos), most)
+            least, most = (
+                torch.where(both, torch.minimum(least, cos), least),
+                torch.where(both, torch.maximum(most, cos), most),
+            )
         hit = (most >= same) & (least >= alike)
         a, b = hit.triu(start + 1).nonzero(as_tuple=True)
-        found.append(pd.DataFrame({"a": a + start, "b": b, "likeness": least[a, b].clamp(max=1.)}))
+        found.append(pd.DataFrame({"a": a + start, "b": b, "likeness": least[a, b].clamp(max=1.0)}))
     return pd.concat(found, ignore_index=True)
 
 # %% ../nbs/10b_quality.ipynb #898ef93a
-def check_leaks(dataset: Dataset, pairs: pd.DataFrame, interactions: pd.DataFrame | None = None) -> list[dict]:  # pairs of near_duplicates; the raw table
-    "Choices in two splits, test before train, near-duplicates, and twins across the split by items."
+# pairs of near_duplicates; the raw table
+def check_leaks(
+    dataset: Dataset, pairs: pd.DataFrame, interactions: pd.DataFrame | None = None
+) -> list[dict]:
+    """Choices in two splits, test before train, near-duplicates, and twins across the split by
+    items."""
     out, ids, x = [], dataset.items["item_id"], dataset.interactions
     if interactions is not None and "split" in interactions:
         parts = interactions.groupby(["user_id", "item_id"])["split"].nunique()
         twice = parts[parts > 1]
-        if len(twice): out.append(_line("same choice in two splits", len(twice), [f"{u} and {i}" for u, i in twice.index[:4]], "keep the later one out of training"))
+        if len(twice):
+            out.append(
+                _line(
+                    "same choice in two splits",
+                    len(twice),
+                    [f"{u} and {i}" for u, i in twice.index[:4]],
+                    "keep the later one out of training",
+                )
+            )
     if "timestamp" in x:
         last = x[x["split"] == 0].groupby("user")["timestamp"].max()
         test = x[x["split"] == 2]
         early = test[test["timestamp"] < test["user"].map(last)]
-        if len(early): out.append(_line("test choice older than the person's training", len(early), dataset.users["user_id"].iloc[early["user"].unique()], "split by time: load(..., split='ratio') ignores the split column"))
+        if len(early):
+            out.append(
+                _line(
+                    "test choice older than the person's training",
+                    len(early),
+                    dataset.users["user_id"].iloc[early["user"].unique()],
+                    "split by time: load(..., split='ratio') ignores the split column",
+                )
+            )
     cold = np.asarray(dataset.train.sum(0)).ravel() == 0
     across = pairs[cold[pairs["a"]] != cold[pairs["b"]]]
     name = lambda p: [f"{ids[a]} = {ids[b]}" for a, b in zip(p["a"], p["b"])]
-    if len(pairs): out.append(_line("near-duplicate items", len(pairs), name(pairs), "merge them under one id"))
-    if len(across): out.append(_line("new item with a twin in training", len(across), name(across), "merge them, or leave them out of the figures on new items"))
+    if len(pairs):
+        out.append(
+            _line("near-duplicate items", len(pairs), name(pairs), "merge them under one id")
+        )
+    if len(across):
+        out.append(
+            _line(
+                "new item with a twin in training",
+                len(across),
+                name(across),
+                "merge them, or leave them out of the figures on new items",
+            )
+        )
     return out
 
 # %% ../nbs/10b_quality.ipynb #d38f66e6
 def content_drift(dataset: Dataset, most: int = 4000, seed: int = 0) -> float:
     "AUC at which content alone tells test from training choices of other items; 0.5 is no drift."
     x = dataset.interactions[dataset.interactions["split"] != 1]
-    x = x.groupby("split").sample(min(most//2, x["split"].value_counts().min()), random_state=seed)
+    x = x.groupby("split").sample(
+        min(most // 2, x["split"].value_counts().min()), random_state=seed
+    )
     v = content_vectors(dataset)
     v = PCA(min(20, *v.shape), random_state=0).fit_transform(v)[x["item"]]
     y = (x["split"] == 2).to_numpy()
-    p = cross_val_predict(LogisticRegression(max_iter=500, C=.1), v, y, groups=x["item"], cv=GroupKFold(5), method="predict_proba")[:, 1]
+    p = cross_val_predict(
+        LogisticRegression(max_iter=500, C=0.1),
+        v,
+        y,
+        groups=x["item"],
+        cv=GroupKFold(5),
+        method="predict_proba",
+    )[:, 1]
     return float(roc_auc_score(y, p))
 
-def check_drift(dataset: Dataset, limit: float = .1, auc: float = .65, seed: int = 0) -> list[dict]:
+
+def check_drift(
+    dataset: Dataset, limit: float = 0.1, auc: float = 0.65, seed: int = 0
+) -> list[dict]:
     "What differs between the choices of train and test."
     x, out = dataset.interactions, []
     x = x[x["split"] != 1]
     if "rating" in x and x["rating"].notna().any():
         a, b = (x.loc[x["split"] == s, "rating"].dropna() for s in (0, 2))
         d = ks_2samp(a, b) if len(a) and len(b) else None
-        if d and d.statistic > limit and d.pvalue < .001: out.append(_line("ratings differ between train and test", len(b), [f"mean {a.mean():.2f} in train, {b.mean():.2f} in test"], "ask what changed; split by time to see when"))
-    for c in [c for c in dataset.items if c not in ("item_id", "text", "title", *MEDIA) and 2 <= dataset.items[c].nunique() <= 50 and not pd.api.types.is_numeric_dtype(dataset.items[c])]:
+        if d and d.statistic > limit and d.pvalue < 0.001:
+            out.append(
+                _line(
+                    "ratings differ between train and test",
+                    len(b),
+                    [f"mean {a.mean():.2f} in train, {b.mean():.2f} in test"],
+                    "ask what changed; split by time to see when",
+                )
+            )
+    for c in [
+        c
+        for c in dataset.items
+        if c not in ("item_id", "text", "title", *MEDIA)
+        and 2 <= dataset.items[c].nunique() <= 50
+        and not pd.api.types.is_numeric_dtype(dataset.items[c])
+    ]:
         counts = pd.crosstab(dataset.items[c].to_numpy()[x["item"]], x["split"].to_numpy())
-        if counts.shape[1] < 2: continue
-        shares = counts/counts.sum()
-        moved = (shares[2] - shares[0]).abs().sum()/2
-        if moved > limit and chi2_contingency(counts)[1] < .001: out.append(_line(f"{c} differs between train and test", (x["split"] == 2).sum(), [f"{(shares[2] - shares[0]).abs().idxmax()}: {shares[0][(shares[2] - shares[0]).abs().idxmax()]:.0%} in train, {shares[2][(shares[2] - shares[0]).abs().idxmax()]:.0%} in test"], "ask what changed"))
-    if dataset.features and dataset.test.nnz >= 100 and (score := content_drift(dataset, seed=seed)) > auc:
-        out.append(_line("content differs between train and test", dataset.test.nnz, [f"a classifier tells them apart with AUC {score:.2f}"], "ask what changed"))
+        if counts.shape[1] < 2:
+            continue
+        shares = counts / counts.sum()
+        moved = (shares[2] - shares[0]).abs().sum() / 2
+        if moved > limit and chi2_contingency(counts)[1] < 0.001:
+            out.append(
+                _line(
+                    f"{c} differs between train and test",
+                    (x["split"] == 2).sum(),
+                    [
+                        f"{(shares[2] - shares[0]).abs().idxmax()}: "
+                        f"{shares[0][(shares[2] - shares[0]).abs().idxmax()]:.0%} in "
+                        f"train, "
+                        f"{shares[2][(shares[2] - shares[0]).abs().idxmax()]:.0%} in "
+                        f"test"
+                    ],
+                    "ask what changed",
+                )
+            )
+    if (
+        dataset.features
+        and dataset.test.nnz >= 100
+        and (score := content_drift(dataset, seed=seed)) > auc
+    ):
+        out.append(
+            _line(
+                "content differs between train and test",
+                dataset.test.nnz,
+                [f"a classifier tells them apart with AUC {score:.2f}"],
+                "ask what changed",
+            )
+        )
     return out
 
 # %% ../nbs/10b_quality.ipynb #c2126ca1
 def check_people(dataset: Dataset) -> list[dict]:
     "Histories that no person has, and people who are only in the test part."
     n = np.diff((dataset.train + dataset.valid + dataset.test).tocsr().indptr)
-    odd, out = np.flatnonzero((n > 10*np.median(n[n > 0])) & (n > .2*dataset.n_items)), []
-    if len(odd): out.append(_line("histories that no person has", len(odd), [f"{dataset.users['user_id'].iloc[u]}: {n[u]:,} items" for u in odd], "robots or test accounts? leave them out"))
+    odd, out = np.flatnonzero((n > 10 * np.median(n[n > 0])) & (n > 0.2 * dataset.n_items)), []
+    if len(odd):
+        out.append(
+            _line(
+                "histories that no person has",
+                len(odd),
+                [f"{dataset.users['user_id'].iloc[u]}: {n[u]:,} items" for u in odd],
+                "robots or test accounts? leave them out",
+            )
+        )
     few = (n > 0) & (n < 3)
-    if few.mean() > .5: out.append(_line("most people have fewer than three choices", few.sum(), dataset.users["user_id"].iloc[np.flatnonzero(few)[:4]], "no last choice of theirs can be spared for a test: bring more, or load(..., split='random')", False))
+    if few.mean() > 0.5:
+        out.append(
+            _line(
+                "most people have fewer than three choices",
+                few.sum(),
+                dataset.users["user_id"].iloc[np.flatnonzero(few)[:4]],
+                "no last choice of theirs can be spared for a test: bring more, or "
+                "load(..., split='random')",
+                False,
+            )
+        )
     new = np.flatnonzero((np.diff(dataset.test.indptr) > 0) & (np.diff(dataset.train.indptr) == 0))
-    if len(new): out.append(_line("people in test without any training choice", len(new), dataset.users["user_id"].iloc[new], "they can only be shown what is popular", False))
+    if len(new):
+        out.append(
+            _line(
+                "people in test without any training choice",
+                len(new),
+                dataset.users["user_id"].iloc[new],
+                "they can only be shown what is popular",
+                False,
+            )
+        )
     return out
+
 
 def check_account(dataset: Dataset) -> list[dict]:
     "What the reader of the folder left out or could not use, from the account of the data set."
-    words = {"dropped": "choices left out", "repeats": "repeated choices", "empty ids": "ids that are a word for nothing", "ignored": "not read", "short histories": "histories too short for the split"}
-    out = [_line(words[n.kind], n.count, [n.text], "nothing, if it is meant so", False) for n in dataset.account if n.kind in words]
-    if not dataset.has_time: out.append(_line("no timestamps", 1, ["the order of choices is not known"], "bring a column timestamp, or do not read results as what comes next", False))
+    words = {
+        "dropped": "choices left out",
+        "repeats": "repeated choices",
+        "empty ids": "ids that are a word for nothing",
+        "ignored": "not read",
+        "short histories": "histories too short for the split",
+    }
+    out = [
+        _line(words[n.kind], n.count, [n.text], "nothing, if it is meant so", False)
+        for n in dataset.account
+        if n.kind in words
+    ]
+    if not dataset.has_time:
+        out.append(
+            _line(
+                "no timestamps",
+                1,
+                ["the order of choices is not known"],
+                "bring a column timestamp, or do not read results as what comes next",
+                False,
+            )
+        )
     return out
 
 # %% ../nbs/10b_quality.ipynb #f15bb1ac
-FORM = ("columns", "text", "sep", "encoding", "header")  # options of `load` that say how tables are written
+# options of `load` that say how tables are written
+FORM = ("columns", "text", "sep", "encoding", "header")
+
 
 def _encoded(ds: Dataset, progress: bool) -> Dataset:
     "With vectors of every modality that can be read."
-    with contextlib.redirect_stdout(io.StringIO()):  # what cannot be read is a finding, not a line in between
+    # what cannot be read is a finding, not a line in between
+    with contextlib.redirect_stdout(io.StringIO()):
         for m in ds.modalities:
-            alone = replace(ds, items=ds.items.drop(columns=[o for o in MODALITIES if o != m and o in ds.items]))
-            with contextlib.suppress(Exception): ds = ds.with_features(encode_items(alone, progress=progress).features)
+            alone = replace(
+                ds, items=ds.items.drop(columns=[o for o in MODALITIES if o != m and o in ds.items])
+            )
+            with contextlib.suppress(Exception):
+                ds = ds.with_features(encode_items(alone, progress=progress).features)
     return ds
 
-def _choices_only(tables: dict, options: dict) -> Dataset | None:
-    "What can be checked where the folder as a whole cannot be read: the choices, and of the items what is sound."
-    for items in (tables.get("items"), None):
-        with contextlib.suppress(MMRecError): return from_frames(items, tables["interactions"], unknown_items="drop", **options)
 
-def check_folder(source, most_media: int = 5000, seed: int = 0, progress: bool = True, **options) -> tuple[pd.DataFrame, Dataset | None]:
-    "Every check on a folder (or demo:KIND); the findings, faults first, and the encoded data set - None if it cannot be read."
+def _choices_only(tables: dict, options: dict) -> Dataset | None:
+    """What can be checked where the folder as a whole cannot be read: the choices, and of the items
+    what is sound."""
+    for items in (tables.get("items"), None):
+        with contextlib.suppress(MMRecError):
+            return from_frames(items, tables["interactions"], unknown_items="drop", **options)
+
+
+def check_folder(
+    source, most_media: int = 5000, seed: int = 0, progress: bool = True, **options
+) -> tuple[pd.DataFrame, Dataset | None]:
+    """Every check on a folder (or demo:KIND); the findings, faults first, and the encoded data set
+    - None if it cannot be read."""
     found, ds = [], None
     try:
-        with warnings.catch_warnings(): warnings.simplefilter("ignore"); ds = load(source, seed=seed, **options)
-    except MMRecError as e: found = [_line("the folder cannot be read", 1, [line], "mend this first") for line in str(e).split(" | ")]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ds = load(source, seed=seed, **options)
+    except MMRecError as e:
+        found = [
+            _line("the folder cannot be read", 1, [line], "mend this first")
+            for line in str(e).split(" | ")
+        ]
     folder = ds.root if ds is not None else Path(str(source))
-    tables, unread = raw_tables(folder, **{k: v for k, v in options.items() if k in FORM}) if os.path.isdir(folder) else ({}, [])
+    tables, unread = (
+        raw_tables(folder, **{k: v for k, v in options.items() if k in FORM})
+        if os.path.isdir(folder)
+        else ({}, [])
+    )
     found = unread + [f for f in found if all(f["where"] != u["where"] for u in unread)]
-    if os.path.isdir(folder): found += _guarded("media", check_media, folder, most_media, seed, tables.get("items"))
-    sound = ds if ds is not None else _choices_only(tables, {k: v for k, v in options.items() if k in ("split", "min_rating", "repeats", "date_format")}) if "interactions" in tables else None
-    if ds is not None: ds = sound = _encoded(ds, progress)
+    if os.path.isdir(folder):
+        found += _guarded("media", check_media, folder, most_media, seed, tables.get("items"))
+    sound = (
+        ds
+        if ds is not None
+        else _choices_only(
+            tables,
+            {
+                k: v
+                for k, v in options.items()
+                if k in ("split", "min_rating", "repeats", "date_format")
+            },
+        )
+        if "interactions" in tables
+        else None
+    )
+    if ds is not None:
+        ds = sound = _encoded(ds, progress)
     if sound is not None:
         pairs = near_duplicates(sound.features)
-        found += _guarded("leaks", check_leaks, sound, pairs, tables.get("interactions")) + _guarded("drift", check_drift, sound, .1, .65, seed)
-        found += _guarded("people", check_people, sound) + (check_account(ds) if ds is not None else [])
+        found += _guarded(
+            "leaks", check_leaks, sound, pairs, tables.get("interactions")
+        ) + _guarded("drift", check_drift, sound, 0.1, 0.65, seed)
+        found += _guarded("people", check_people, sound) + (
+            check_account(ds) if ds is not None else []
+        )
     table = pd.DataFrame(found, columns=["kind", "check", "count", "where", "remedy"])
     return table.sort_values("kind", kind="stable").reset_index(drop=True), ds
 
 # %% ../nbs/10b_quality.ipynb #da81c677
-def plant_faults(folder, seed: int = 0) -> dict[str, int]:  # a copy of a demo with pictures; it is changed
+# a copy of a demo with pictures; it is changed
+def plant_faults(folder, seed: int = 0) -> dict[str, int]:
     "Put faults of every kind into a demo folder; which checks must find how many."
     folder, rng, ds = Path(folder), np.random.default_rng(seed), load(folder)
-    items, x = pd.read_csv(folder/"items.csv"), pd.read_csv(folder/"interactions.csv")
-    x["split"] = [list(SPLITS)[s] for s in ds.interactions["split"]]  # the demo has no repeats: same rows, same order
+    items, x = pd.read_csv(folder / "items.csv"), pd.read_csv(folder / "interactions.csv")
+    # the demo has no repeats: same rows, same order
+    x["split"] = [list(SPLITS)[s] for s in ds.interactions["split"]]
     train_n = np.asarray(ds.train.sum(0)).ravel()
     full = np.flatnonzero(ds.has("image") & ds.has("text") & (train_n > 0))
     lost, cut, twin, *same = rng.choice(full, 6, replace=False)
     items.loc[lost, "image"] = "images/nowhere.png"
-    (folder/items.loc[cut, "image"]).write_bytes((folder/items.loc[cut, "image"]).read_bytes()[:300])
-    for i in same[1:]: (folder/items.loc[i, "image"]).write_bytes((folder/items.loc[same[0], "image"]).read_bytes())
-    new = items.loc[twin].to_dict() | {"item_id": "twin", "image": "images/twin.jpg", "title": str(items.loc[twin, "title"]).upper()}
-    Image.open(folder/items.loc[twin, "image"]).convert("RGB").save(folder/"images/twin.jpg", quality=97)
-    pd.concat([items, pd.DataFrame([new])]).to_csv(folder/"items.csv", index=False)
+    (folder / items.loc[cut, "image"]).write_bytes(
+        (folder / items.loc[cut, "image"]).read_bytes()[:300]
+    )
+    for i in same[1:]:
+        (folder / items.loc[i, "image"]).write_bytes(
+            (folder / items.loc[same[0], "image"]).read_bytes()
+        )
+    new = items.loc[twin].to_dict() | {
+        "item_id": "twin",
+        "image": "images/twin.jpg",
+        "title": str(items.loc[twin, "title"]).upper(),
+    }
+    Image.open(folder / items.loc[twin, "image"]).convert("RGB").save(
+        folder / "images/twin.jpg", quality=97
+    )
+    pd.concat([items, pd.DataFrame([new])]).to_csv(folder / "items.csv", index=False)
     plant_choices(folder, x, items, rng)
-    return {"image file is not there": 1, "image cannot be used": 1, "one image for several items": 3, "near-duplicate items": 1,
-            "new item with a twin in training": 1, "same choice in two splits": 15, "test choice older than the person's training": None,
-            "ratings differ between train and test": None, "category differs between train and test": None, "histories that no person has": 1}
+    return {
+        "image file is not there": 1,
+        "image cannot be used": 1,
+        "one image for several items": 3,
+        "near-duplicate items": 1,
+        "new item with a twin in training": 1,
+        "same choice in two splits": 15,
+        "test choice older than the person's training": None,
+        "ratings differ between train and test": None,
+        "category differs between train and test": None,
+        "histories that no person has": 1,
+    }
+
 
 def plant_choices(folder: Path, x: pd.DataFrame, items: pd.DataFrame, rng) -> None:
     "Leaks, drift and a robot in the interactions; written to the folder."
     test, shelf = x["split"] == "test", items.set_index("item_id")["category"]
-    x = x[~test | (x["item_id"].map(shelf) == shelf.iloc[0]) | (rng.random(len(x)) < .4)].reset_index(drop=True)  # one shelf takes over
+    # one shelf takes over
+    x = x[
+        ~test | (x["item_id"].map(shelf) == shelf.iloc[0]) | (rng.random(len(x)) < 0.4)
+    ].reset_index(drop=True)
     test = x["split"] == "test"
     x.loc[test, "rating"] = np.maximum(x.loc[test, "rating"] - 2, 1)
     people = rng.permutation(x["user_id"].unique())
     x.loc[test & x["user_id"].isin(people[:20]), "timestamp"] -= 10**8
     again = x[x["split"] == "train"].groupby("user_id").head(1)
     again = again[again["user_id"].isin(people[20:35])].assign(split="test")
-    robot = pd.DataFrame({"user_id": people[40], "item_id": items["item_id"], "timestamp": x["timestamp"].min(), "rating": 5, "split": "train"})
+    robot = pd.DataFrame(
+        {
+            "user_id": people[40],
+            "item_id": items["item_id"],
+            "timestamp": x["timestamp"].min(),
+            "rating": 5,
+            "split": "train",
+        }
+    )
     twin = x[test].tail(5).assign(item_id="twin")
-    whole = pd.concat([x, again, robot[~robot["item_id"].isin(x.loc[x["user_id"] == people[40], "item_id"])], twin])
-    whole.to_csv(folder/"interactions.csv", index=False)
+    whole = pd.concat(
+        [
+            x,
+            again,
+            robot[~robot["item_id"].isin(x.loc[x["user_id"] == people[40], "item_id"])],
+            twin,
+        ]
+    )
+    whole.to_csv(folder / "interactions.csv", index=False)

@@ -22,87 +22,139 @@ from . import MMRecError
 # %% ../nbs/00_readers.ipynb #8b079ec9
 class Note(NamedTuple):
     "One line of the account of what was read."
+
     kind: str  # used, kept, ignored, form, dropped, repeats, missing, time, split, text
     count: int  # how many columns, rows, files, ...
     text: str  # what happened, in one line
 
+
 class Place(NamedTuple):
     "How errors call a table, and the number of its first row of data."
+
     name: str
     first: int = 2  # a line for the header; 1 where there is none
 
+
 class Mistakes(list):
-    "What is wrong with one table: collected, then said in one line, so that nobody mends one per run."
-    def rows(self, place: Place, bad: np.ndarray, words, remedy: str) -> None:  # words: of the first row
+    """What is wrong with one table: collected, then said in one line, so that nobody mends one per
+    run."""
+
+    # words: of the first row
+    def rows(self, place: Place, bad: np.ndarray, words, remedy: str) -> None:
         bad = np.flatnonzero(bad)
         more = f" ({len(bad):,} such rows)" if len(bad) > 1 else ""
-        if len(bad): self.append(f"{place.name} row {bad[0] + place.first}: {words(bad[0])}{more}; {remedy}")
+        if len(bad):
+            self.append(f"{place.name} row {bad[0] + place.first}: {words(bad[0])}{more}; {remedy}")
 
     def check(self) -> None:
         "MMRecError if there are any."
-        if self: raise MMRecError(" | ".join(brief(m, 400) for m in self))
+        if self:
+            raise MMRecError(" | ".join(brief(m, 400) for m in self))
+
 
 def brief(value, most: int = 80) -> str:
     "A value in one line of at most so many characters, fit for a message."
     text = "".join(c if c.isprintable() else " " for c in str(value))
-    return text if len(text) <= most else text[:most - 3] + "..."
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 # %% ../nbs/00_readers.ipynb #0ffd4519
 MODALITIES = ("text", "image", "audio", "video")
 MEDIA = MODALITIES[1:]  # these columns hold paths
-TEXT_COLUMNS = ("title", "text", "description", "lyrics", "genres", "plot", "director")  # joined into `text` by default
+# joined into `text` by default
+TEXT_COLUMNS = ("title", "text", "description", "lyrics", "genres", "plot", "director")
 CHOICE = ("user_id", "item_id", "timestamp", "rating", "review", "split")
 
 ITEM = """itemid iid parentasin asin productid movieid songid trackid bookid isbn articleid newsid
           videoid recipeid gameid appid postid sku artistid businessid"""
-KNOWN = {  # table -> our name -> what else it is called, in small letters without signs; the first found counts
+# table -> our name -> what else it is called, in small letters without signs; the first found
+# counts
+KNOWN = {
     "interactions": {
-        "user_id": "userid user uid customerid customer reviewerid reviewer memberid visitorid accountid personid clientid",
-        "item_id": ITEM + " item product movie song track book article news video recipe game app post",
-        "timestamp": "unixreviewtime time date datetime ts createdat eventtime ratedat reviewtime timestampms",
+        "user_id": (
+            "userid user uid customerid customer reviewerid reviewer memberid visitorid "
+            "accountid personid clientid"
+        ),
+        "item_id": ITEM
+        + " item product movie song track book article news video recipe game app post",
+        "timestamp": (
+            "unixreviewtime time date datetime ts createdat eventtime ratedat reviewtime "
+            "timestampms"
+        ),
         "rating": "stars score overall ratings bookrating starrating ratingvalue",
-        "review": "reviewtext reviewbody comment text", "split": "xlabel"},
+        "review": "reviewtext reviewbody comment text",
+        "split": "xlabel",
+    },
     "items": {
-        "item_id": ITEM + " item id", **{c: "" for c in TEXT_COLUMNS},
+        "item_id": ITEM + " item id",
+        **{c: "" for c in TEXT_COLUMNS},
         "title": """name itemname productname producttitle movietitle songname songtitle trackname tracktitle booktitle
                     recipename headline""",
         "description": "overview summary synopsis abstract productdescription desc",
-        "image": "imageurl imagepath imagefile img imgpath imgurl imurl picture photo cover poster thumbnail images",
-        "audio": "audiopath audiofile audiourl sound", "video": "videopath videofile videourl clip"},
-    "users": {"user_id": "userid user uid customerid memberid personid id", **{c: "" for c in MODALITIES}},
+        "image": (
+            "imageurl imagepath imagefile img imgpath imgurl imurl picture photo cover "
+            "poster thumbnail images"
+        ),
+        "audio": "audiopath audiofile audiourl sound",
+        "video": "videopath videofile videourl clip",
+    },
+    "users": {
+        "user_id": "userid user uid customerid memberid personid id",
+        **{c: "" for c in MODALITIES},
+    },
 }
 plain = lambda name: re.sub(r"[\W_]+", "", str(name).lower())
 
 # %% ../nbs/00_readers.ipynb #b2f46b39
 def name_columns(found, table: str, columns: dict | None = None) -> dict[str, str]:
-    "Their name -> our name, for the columns of one table: as given, else the same word, else a known synonym."
+    """Their name -> our name, for the columns of one table: as given, else the same word, else a
+    known synonym."""
     known, named = KNOWN[table], {}
     first = {}  # a column by its exact name, and by its letters
-    for c in map(str, found): first.setdefault((c, True), c); first.setdefault((plain(c), False), c)
+    for c in map(str, found):
+        first.setdefault((c, True), c)
+        first.setdefault((plain(c), False), c)
+
     def take(key, ours):
         c = first.get(key)
-        if c is not None and c not in named and ours not in named.values(): named[c] = ours
+        if c is not None and c not in named and ours not in named.values():
+            named[c] = ours
+
     for theirs, ours in (columns or {}).items():
-        home = [t for t, names in KNOWN.items() if ours in names]  # `text` of the choices is not that of the items
-        if table in home or not home: take((theirs, True), ours)
-    for ours in known: take((ours, True), ours)
-    for ours in known: take((plain(ours), False), ours)
+        # `text` of the choices is not that of the items
+        home = [t for t, names in KNOWN.items() if ours in names]
+        if table in home or not home:
+            take((theirs, True), ours)
+    for ours in known:
+        take((ours, True), ours)
+    for ours in known:
+        take((plain(ours), False), ours)
     for ours, words in known.items():
-        for word in words.split(): take((word, False), ours)
+        for word in words.split():
+            take((word, False), ours)
     return named
+
 
 def check_columns(columns, tables: dict[str, list]) -> None:
     "MMRecError where `columns=` is not {their name: our name}, or names what no table has."
-    if columns is None: return
-    if not isinstance(columns, dict) or not all(isinstance(s, str) and s for pair in columns.items() for s in pair):
-        raise MMRecError('columns: give {"their name": "our name"}, for example {"movieId": "item_id"}')
+    if columns is None:
+        return
+    if not isinstance(columns, dict) or not all(
+        isinstance(s, str) and s for pair in columns.items() for s in pair
+    ):
+        raise MMRecError(
+            'columns: give {"their name": "our name"}, for example {"movieId": "item_id"}'
+        )
     everywhere = {str(c) for found in tables.values() for c in found}
     for theirs, ours in columns.items():
-        if theirs in everywhere: continue
+        if theirs in everywhere:
+            continue
         turned = f"; the other way round: {{'{ours}': '{theirs}'}}" if ours in everywhere else ""
-        raise MMRecError(f"columns: no column '{brief(theirs)}' (found: {shown(sorted(everywhere))}){turned}")
+        raise MMRecError(
+            f"columns: no column '{brief(theirs)}' (found: {shown(sorted(everywhere))}){turned}"
+        )
     if again := [o for o in columns.values() if list(columns.values()).count(o) > 1]:
         raise MMRecError(f"columns: two columns are to be '{again[0]}'; name one")
+
 
 def shown(names, most: int = 12) -> str:
     "A few names in one line."
@@ -110,8 +162,11 @@ def shown(names, most: int = 12) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 # %% ../nbs/00_readers.ipynb #abd6e696
-def rename(table: pd.DataFrame, kind: str, place: Place, columns=None, required=()) -> tuple[pd.DataFrame, list[Note]]:
-    "The table under our names, and what became of its columns; MMRecError where one that is needed is missing."
+def rename(
+    table: pd.DataFrame, kind: str, place: Place, columns=None, required=()
+) -> tuple[pd.DataFrame, list[Note]]:
+    """The table under our names, and what became of its columns; MMRecError where one that is
+    needed is missing."""
     table = table.set_axis([str(c).strip() for c in table.columns], axis=1)
     if twice := list(table.columns[table.columns.duplicated()]):
         raise MMRecError(f"{place.name}: two columns are called '{brief(twice[0])}'; rename one")
@@ -119,65 +174,134 @@ def rename(table: pd.DataFrame, kind: str, place: Place, columns=None, required=
     lost = [c for c in required if c not in named.values()]
     if lost:
         header = next((c for c in table.columns if re.fullmatch(r"[-\d.]+", c)), None)
-        hint = "; the first line seems to hold values: name the columns by header=['user_id', 'item_id', ...]" if header else ""
-        raise MMRecError(f"{place.name}: no column {' and no '.join(repr(c) for c in lost)} (found: {shown(table.columns)}); "
-                         f"name it so, or say which it is: columns={{'THEIRS': '{lost[0]}'}}{hint}")
-    clash = [c for c in table if c in named.values() and named.get(c) != c]  # `item_id` kept beside what was named item_id
+        hint = (
+            "; the first line seems to hold values: name the columns by "
+            "header=['user_id', 'item_id', ...]"
+            if header
+            else ""
+        )
+        raise MMRecError(
+            f"{place.name}: no column {' and no '.join(repr(c) for c in lost)} "
+            f"(found: {shown(table.columns)}); "
+            f"name it so, or say which it is: columns={{'THEIRS': '{lost[0]}'}}{hint}"
+        )
+    # `item_id` kept beside what was named item_id
+    clash = [c for c in table if c in named.values() and named.get(c) != c]
     further = [c for c in table if c not in named and c not in clash]
-    notes = [Note("used", len(named), f"{place.name}: " + ", ".join(o if t == o else f"{o} (from '{brief(t, 30)}')" for t, o in named.items()))]
-    if further: notes.append(Note("kept", len(further), f"{place.name}: further columns, for filters and tasks: {shown(further)}"))
-    if clash: notes.append(Note("ignored", len(clash), f"{place.name}: {shown(clash)}, another column stands for it"))
-    return table.drop(columns=clash).rename(columns=named), notes if place.name else []  # no name: no file, we made it
+    notes = [
+        Note(
+            "used",
+            len(named),
+            f"{place.name}: "
+            + ", ".join(o if t == o else f"{o} (from '{brief(t, 30)}')" for t, o in named.items()),
+        )
+    ]
+    if further:
+        notes.append(
+            Note(
+                "kept",
+                len(further),
+                f"{place.name}: further columns, for filters and tasks: {shown(further)}",
+            )
+        )
+    if clash:
+        notes.append(
+            Note(
+                "ignored", len(clash), f"{place.name}: {shown(clash)}, another column stands for it"
+            )
+        )
+    # no name: no file, we made it
+    return table.drop(columns=clash).rename(columns=named), notes if place.name else []
 
 # %% ../nbs/00_readers.ipynb #b02f3c89
 MOST_MADE = 500_000_000  # bytes that a table may unfold to, or 50 times its file where that is more
 MOST_COLUMNS = 10_000
 
-def check_size(file: Path, rows: int, columns: int, more: int = 0) -> None:
-    "MMRecError where a small file would unfold to a huge table: decoding is bounded by what it makes."
-    size, made = file.stat().st_size, 8*rows*columns + more
-    if columns > MOST_COLUMNS: raise MMRecError(f"{file.name}: {columns:,} columns; at most {MOST_COLUMNS:,} are read")
-    if made > max(MOST_MADE, 50*size):
-        raise MMRecError(f"{file.name}: {size/1e6:.2g} MB that unfold to {made/1e9:.2g} GB or more; "
-                         "nobody's catalogue is that repetitive: save it again, in parts if it really is")
 
-FOREIGN = {b"PK\x03\x04": "a ZIP archive or an Excel sheet", b"BZh": "compressed by bzip2", b"\xfd7zXZ": "compressed by xz",
-           b"\x28\xb5\x2f\xfd": "compressed by zstd", b"SQLite f": "an SQLite data base", b"\x89HDF": "an HDF5 file",
-           b"\x80\x02": "a Python pickle", b"\x80\x03": "a Python pickle", b"\x80\x04": "a Python pickle",
-           b"\x80\x05": "a Python pickle", b"%PDF": "a PDF", b"ARROW1": "an Arrow file"}
+def check_size(file: Path, rows: int, columns: int, more: int = 0) -> None:
+    """MMRecError where a small file would unfold to a huge table: decoding is bounded by what it
+    makes."""
+    size, made = file.stat().st_size, 8 * rows * columns + more
+    if columns > MOST_COLUMNS:
+        raise MMRecError(f"{file.name}: {columns:,} columns; at most {MOST_COLUMNS:,} are read")
+    if made > max(MOST_MADE, 50 * size):
+        raise MMRecError(
+            f"{file.name}: {size / 1e6:.2g} MB that unfold to {made / 1e9:.2g} GB or more; "
+            "nobody's catalogue is that repetitive: save it again, in parts if it really is"
+        )
+
+
+FOREIGN = {
+    b"PK\x03\x04": "a ZIP archive or an Excel sheet",
+    b"BZh": "compressed by bzip2",
+    b"\xfd7zXZ": "compressed by xz",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd",
+    b"SQLite f": "an SQLite data base",
+    b"\x89HDF": "an HDF5 file",
+    b"\x80\x02": "a Python pickle",
+    b"\x80\x03": "a Python pickle",
+    b"\x80\x04": "a Python pickle",
+    b"\x80\x05": "a Python pickle",
+    b"%PDF": "a PDF",
+    b"ARROW1": "an Arrow file",
+}
+
 
 def open_table(file: Path) -> io.BufferedIOBase:
-    "The bytes of a table, unpacked as they are read where it is gzip; one line for what is no table at all."
-    with open(file, "rb") as f: start = f.read(8)
+    """The bytes of a table, unpacked as they are read where it is gzip; one line for what is no
+    table at all."""
+    with open(file, "rb") as f:
+        start = f.read(8)
     for magic, what in FOREIGN.items():
-        if start.startswith(magic): raise MMRecError(f"{file.name}: {what}, not a table; save it as CSV, JSON lines or Parquet")
+        if start.startswith(magic):
+            raise MMRecError(
+                f"{file.name}: {what}, not a table; save it as CSV, JSON lines or Parquet"
+            )
     return gzip.open(file) if start[:2] == b"\x1f\x8b" else open(file, "rb")
 
+
 def measure(file: Path, columns: int) -> None:
-    "MMRecError where the lines of a text table, unpacked, are too much; they are counted, not kept."
+    """MMRecError where the lines of a text table, unpacked, are too much; they are counted, not
+    kept."""
     size = lines = 0
     with open_table(file) as f:
         while part := f.read(2**20):
-            size += len(part); lines += part.count(b"\n")
+            size += len(part)
+            lines += part.count(b"\n")
             check_size(file, lines, columns, size)
 
 # %% ../nbs/00_readers.ipynb #a15e5aa0
 def read_parquet(file: Path) -> pd.DataFrame:
     "A Parquet table; what it would unfold to is known before it is."
     import pyarrow as pa, pyarrow.parquet as pq
+
     with pq.ParquetFile(file) as f:
         meta, schema = f.metadata, f.schema_arrow
-        chunks = [meta.row_group(g).column(c) for g in range(meta.num_row_groups) for c in range(meta.num_columns)]
+        chunks = [
+            meta.row_group(g).column(c)
+            for g in range(meta.num_row_groups)
+            for c in range(meta.num_columns)
+        ]
         check_size(file, meta.num_rows, meta.num_columns)
-        check_size(file, 0, meta.num_columns, sum(max(8*c.num_values, c.total_uncompressed_size) for c in chunks))
-    words = [c.name for c in schema if pa.types.is_string(c.type) or pa.types.is_large_string(c.type)]
-    table = pq.ParquetFile(file, read_dictionary=words).read()  # a long text said a million times is here once
+        check_size(
+            file,
+            0,
+            meta.num_columns,
+            sum(max(8 * c.num_values, c.total_uncompressed_size) for c in chunks),
+        )
+    words = [
+        c.name for c in schema if pa.types.is_string(c.type) or pa.types.is_large_string(c.type)
+    ]
+    # a long text said a million times is here once
+    table = pq.ParquetFile(file, read_dictionary=words).read()
     made = 0
     for c in words:
         for part in table[c].chunks:
-            if not pa.types.is_dictionary(part.type): continue
+            if not pa.types.is_dictionary(part.type):
+                continue
             sizes = pa.compute.binary_length(part.dictionary).to_numpy(zero_copy_only=False)
-            if len(sizes): made += int(sizes[part.indices.drop_null().to_numpy()].sum())
+            if len(sizes):
+                made += int(sizes[part.indices.drop_null().to_numpy()].sum())
     check_size(file, table.num_rows, table.num_columns, made)
     frame = table.to_pandas(ignore_metadata=True)
     frame = frame.drop(columns=[c for c in frame if re.fullmatch(r"__index_level_\d+__", str(c))])
@@ -186,31 +310,48 @@ def read_parquet(file: Path) -> pd.DataFrame:
 # %% ../nbs/00_readers.ipynb #10119ab9
 class Form(NamedTuple):
     "How a text table is written."
+
     encoding: str
     sep: str
     columns: list  # names in the first line
     typed: dict  # RecBole's name:type -> token, token_seq, float, float_seq
     json: bool = False
-    quoted: bool = True  # whether quotes hold a cell together; in a table with tabs they are often just quotes
+    # whether quotes hold a cell together; in a table with tabs they are often just quotes
+    quoted: bool = True
 
-    named = property(lambda self: {c: c.rpartition(":")[0] for c in self.typed})  # name:type -> name
+    # name:type -> name
+    named = property(lambda self: {c: c.rpartition(":")[0] for c in self.typed})
+
 
 SEPARATORS = {"::": "'::'", "\t": "tabs", ";": "semicolons", "|": "'|'", ",": "commas"}
+
 
 def sniff(file: Path, sep: str | None = None, encoding: str | None = None) -> Form:
     "Encoding, separator and column names of a text table, from its beginning."
     if encoding is not None:
-        try: "a".encode(encoding)
-        except (LookupError, TypeError, ValueError): raise MMRecError(f"encoding={encoding!r} is not known; give for example 'utf-8' or 'latin-1'") from None
-    with open_table(file) as f: head = f.read(2**16)
+        try:
+            "a".encode(encoding)
+        except (LookupError, TypeError, ValueError):
+            raise MMRecError(
+                f"encoding={encoding!r} is not known; give for example 'utf-8' or 'latin-1'"
+            ) from None
+    with open_table(file) as f:
+        head = f.read(2**16)
     encoding = encoding or ("utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
-    try: text = head.decode(encoding, errors="replace")
-    except UnicodeError as e: raise MMRecError(f"{file.name}: not {encoding} ({brief(e)}); give the right encoding=") from None
-    if text.lstrip()[:1] in ("{", "["): return Form(encoding, "", [], {}, True)
+    try:
+        text = head.decode(encoding, errors="replace")
+    except UnicodeError as e:
+        raise MMRecError(
+            f"{file.name}: not {encoding} ({brief(e)}); give the right encoding="
+        ) from None
+    if text.lstrip()[:1] in ("{", "["):
+        return Form(encoding, "", [], {}, True)
     lines = [l for l in re.split(r"\r\n|\n|\r", text) if l.strip()]
-    if not lines: raise MMRecError(f"{file.name}: empty; the first line must name the columns")
+    if not lines:
+        raise MMRecError(f"{file.name}: empty; the first line must name the columns")
     bare = [re.sub(r'"[^"]*"', '""', l) for l in lines[:20]]
-    if sep is not None and (not isinstance(sep, str) or not sep): raise MMRecError(f"sep={sep!r}: give the sign between two columns, for example ';'")
+    if sep is not None and (not isinstance(sep, str) or not sep):
+        raise MMRecError(f"sep={sep!r}: give the sign between two columns, for example ';'")
     if sep is None or sep not in bare[0]:  # given for another table of the folder
         found = [s for s in SEPARATORS if s in bare[0]]
         even = [s for s in found if len({l.count(s) for l in bare[:-1] or bare}) == 1]
@@ -218,61 +359,105 @@ def sniff(file: Path, sep: str | None = None, encoding: str | None = None) -> Fo
     cells = next(csv.reader([lines[0]], delimiter=sep)) if len(sep) == 1 else lines[0].split(sep)
     cells = [c.strip() for c in cells]
     typed = {c: m[1] for c in cells if (m := re.search(r".:(token|token_seq|float|float_seq)$", c))}
-    quoted = not typed and sep != "::" and file.name != "u.item" and (sep != "\t" or bool(re.search(r'(^|\t)"[^\t]*"(\t|\r?$)', text, re.M)))
+    quoted = (
+        not typed
+        and sep != "::"
+        and file.name != "u.item"
+        and (sep != "\t" or bool(re.search(r'(^|\t)"[^\t]*"(\t|\r?$)', text, re.M)))
+    )
     return Form(encoding, sep, cells, typed, False, quoted)
 
 # %% ../nbs/00_readers.ipynb #2af4b339
-def read_text(file: Path, form: Form, names: list | None, as_text) -> pd.DataFrame:  # as_text(name): keep the cells as they are
+# as_text(name): keep the cells as they are
+def read_text(file: Path, form: Form, names: list | None, as_text) -> pd.DataFrame:
     "A table in lines; `names` where its first line is data."
     columns = names or form.columns
     measure(file, len(columns))
     if twice := [c for c in dict.fromkeys(columns) if c and columns.count(c) > 1]:
         raise MMRecError(f"{file.name}: two columns are called '{brief(twice[0])}'; rename one")
     if names and len(names) != len(form.columns):
-        raise MMRecError(f"{file.name}: {len(names)} names in header=, but {len(form.columns)} columns; name each")
+        raise MMRecError(
+            f"{file.name}: {len(names)} names in header=, but {len(form.columns)} "
+            f"columns; name each"
+        )
     with open_table(file) as f, warnings.catch_warnings():
         warnings.simplefilter("ignore", pd.errors.DtypeWarning)
-        warnings.simplefilter("error", pd.errors.ParserWarning)  # a field too many would shift all columns: pandas only warns
-        body, sep = (io.BytesIO(f.read().replace(b"::", b"\x1f")), "\x1f") if form.sep == "::" else (f, form.sep)
-        table = pd.read_csv(body, sep=re.escape(sep) if len(sep) > 1 else sep, encoding=form.encoding, index_col=False,
-            header=None if names else 0, names=names, dtype={c: str for c in columns if as_text(c)},
-            keep_default_na=False, na_values={c: [""] for c in columns},  # "NA" and "007" are titles too
+        # a field too many would shift all columns: pandas only warns
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        body, sep = (
+            (io.BytesIO(f.read().replace(b"::", b"\x1f")), "\x1f")
+            if form.sep == "::"
+            else (f, form.sep)
+        )
+        table = pd.read_csv(
+            body,
+            sep=re.escape(sep) if len(sep) > 1 else sep,
+            encoding=form.encoding,
+            index_col=False,
+            header=None if names else 0,
+            names=names,
+            dtype={c: str for c in columns if as_text(c)},
+            # "NA" and "007" are titles too
+            keep_default_na=False,
+            na_values={c: [""] for c in columns},
             escapechar="\\" if form.quoted and _escaped(file, form.sep) else None,
-            quoting=csv.QUOTE_MINIMAL if form.quoted else csv.QUOTE_NONE, engine="python" if len(sep) > 1 else "c")
+            quoting=csv.QUOTE_MINIMAL if form.quoted else csv.QUOTE_NONE,
+            engine="python" if len(sep) > 1 else "c",
+        )
     for c, kind in form.typed.items():
         words = plain(form.named[c]).endswith(("title", "name", "text", "description"))
-        if kind == "token_seq" and c in table and not words: table[c] = table[c].astype(str).str.replace(" ", "|")
+        if kind == "token_seq" and c in table and not words:
+            table[c] = table[c].astype(str).str.replace(" ", "|")
     return table.rename(columns=form.named)
 
+
 def _escaped(file: Path, sep: str) -> bool:
-    r"Whether quotes within a cell are written as \", not doubled: then one stands where no cell can end."
+    (
+        r"Whether quotes within a cell are written as \", not doubled: then one stands "
+        r"where no cell can end."
+    )
     with open_table(file) as f:
         while part := f.read(2**20):
-            if b'\\"' in part and re.search(rb'[^\\]\\"(?!["\s]|$|' + re.escape(sep.encode()) + b")", part): return True
+            if b'\\"' in part and re.search(
+                rb'[^\\]\\"(?!["\s]|$|' + re.escape(sep.encode()) + b")", part
+            ):
+                return True
     return False
+
 
 def not_text(file: Path, encoding: str) -> str:
     "Where a file stops being text in this encoding, and the option that helps."
     with open_table(file) as f:
         for n, line in enumerate(f, 1):
-            try: line.decode("utf-8" if encoding == "utf-8-sig" else encoding)
+            try:
+                line.decode("utf-8" if encoding == "utf-8-sig" else encoding)
             except UnicodeDecodeError as e:
                 what = "UTF-8" if encoding == "utf-8-sig" else encoding
-                return f"{file.name} line {n}: not {what} (byte {line[e.start]:#x}); encoding='latin-1' may read it, or save it again as UTF-8"
+                return (
+                    f"{file.name} line {n}: not {what} (byte {line[e.start]:#x}); "
+                    f"encoding='latin-1' may read it, or save it again as UTF-8"
+                )
     return f"{file.name}: not {encoding}; give the right encoding="
 
 # %% ../nbs/00_readers.ipynb #2b2a88aa
 def read_json(file: Path, encoding: str) -> pd.DataFrame:
     "JSON lines, or one list of objects."
     measure(file, 1)
-    with open_table(file) as f: text = f.read().decode(encoding)
+    with open_table(file) as f:
+        text = f.read().decode(encoding)
     whole, rows = text.lstrip()[:1] == "[", []
     for n, part in enumerate([text] if whole else text.split("\n"), 1):
-        if not part.strip(): continue
+        if not part.strip():
+            continue
         where = file.name if whole else f"{file.name} line {n}"
-        try: rows.append(json.loads(part))
-        except RecursionError: raise MMRecError(f"{where}: nested too deeply for a table; flatten it") from None
-        except ValueError as e: raise MMRecError(f"{where}: not JSON ({brief(e)}); one object a line is wanted") from None
+        try:
+            rows.append(json.loads(part))
+        except RecursionError:
+            raise MMRecError(f"{where}: nested too deeply for a table; flatten it") from None
+        except ValueError as e:
+            raise MMRecError(
+                f"{where}: not JSON ({brief(e)}); one object a line is wanted"
+            ) from None
     rows = rows[0] if whole else rows
     if not isinstance(rows, list) or not all(isinstance(r, dict) for r in rows):
         raise MMRecError(f"{file.name}: not a table; one JSON object a row is wanted")
@@ -283,110 +468,228 @@ def read_json(file: Path, encoding: str) -> pd.DataFrame:
 # %% ../nbs/00_readers.ipynb #415e961d
 LIST = (list, tuple, set, np.ndarray)
 
+
 def flat(cell):
     "One cell as text: a list becomes a|b, a mapping JSON; everything else stays."
-    if isinstance(cell, bytes): return cell.decode(errors="replace")
-    if isinstance(cell, dict): return json.dumps(cell, ensure_ascii=False, default=lambda v: v.tolist() if isinstance(v, np.ndarray) else str(v))
-    if not isinstance(cell, LIST): return cell
+    if isinstance(cell, bytes):
+        return cell.decode(errors="replace")
+    if isinstance(cell, dict):
+        return json.dumps(
+            cell,
+            ensure_ascii=False,
+            default=lambda v: v.tolist() if isinstance(v, np.ndarray) else str(v),
+        )
+    if not isinstance(cell, LIST):
+        return cell
     out, todo = [], [cell]
     while todo:  # lists in lists in lists: no recursion
         v = todo.pop()
-        if isinstance(v, LIST): todo += list(v)[::-1]
-        elif isinstance(v, dict): out.append(json.dumps(v, ensure_ascii=False, default=str))
-        elif v is not None and v == v: out.append(str(v))
+        if isinstance(v, LIST):
+            todo += list(v)[::-1]
+        elif isinstance(v, dict):
+            out.append(json.dumps(v, ensure_ascii=False, default=str))
+        elif v is not None and v == v:
+            out.append(str(v))
     return "|".join(out) or None
+
 
 def _apart(text: str) -> str:
     "numpy writes ['a' 'b'], which Python would read as one word: with commas between."
     out, last = [], None
     for t in tokenize.generate_tokens(io.StringIO(text).readline):
-        if t.type == tokenize.NL: continue
-        if t.type == last == tokenize.STRING: out.append(",")
-        out.append(t.string); last = t.type
+        if t.type == tokenize.NL:
+            continue
+        if t.type == last == tokenize.STRING:
+            out.append(",")
+        out.append(t.string)
+        last = t.type
     return " ".join(out)
 
+
 def written_list(text: str):
-    "A list that was written into a cell as ['a', 'b'] or by JSON or numpy, flat as a|b; None if it is none."
-    if len(text) > 100_000: return None
-    try: found = ast.literal_eval(_apart(text) if re.search(r"""['"]\s+['"]""", text) else text)
+    """A list that was written into a cell as ['a', 'b'] or by JSON or numpy, flat as a|b; None if
+    it is none."""
+    if len(text) > 100_000:
+        return None
+    try:
+        found = ast.literal_eval(_apart(text) if re.search(r"""['"]\s+['"]""", text) else text)
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError, tokenize.TokenError):
-        try: found = json.loads(text)  # null, true
-        except (ValueError, RecursionError): return None
-    return (flat(found) or "") if isinstance(found, list) and not any(isinstance(v, (list, dict)) for v in found) else None
+        try:
+            found = json.loads(text)  # null, true
+        except (ValueError, RecursionError):
+            return None
+    return (
+        (flat(found) or "")
+        if isinstance(found, list) and not any(isinstance(v, (list, dict)) for v in found)
+        else None
+    )
 
 # %% ../nbs/00_readers.ipynb #1f1d5e8b
-PLAIN = r"[-+]?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d{1,3})?"  # 007 is none: it would come back as 7
-ENGLISH, EUROPEAN = r"[-+]?[1-9]\d{0,2}(?:,\d{3})*(?:\.\d+)?|[-+]?\d+(?:\.\d+)?", r"[-+]?\d{1,3}(?:[.’' ]\d{3})*(?:,\d+)?|[-+]?\d+(?:,\d+)?"
+# 007 is none: it would come back as 7
+PLAIN = r"[-+]?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d{1,3})?"
+ENGLISH, EUROPEAN = (
+    r"[-+]?[1-9]\d{0,2}(?:,\d{3})*(?:\.\d+)?|[-+]?\d+(?:\.\d+)?",
+    r"[-+]?\d{1,3}(?:[.’' ]\d{3})*(?:,\d+)?|[-+]?\d+(?:,\d+)?",
+)
+
 
 def written_numbers(text: pd.Series) -> pd.Series | None:
-    "Prices and numbers with signs ($1,299.00; 1.299,00 €; 4,5) as numbers; None where one cell is something else."
+    """Prices and numbers with signs ($1,299.00; 1.299,00 €; 4,5) as numbers; None where one cell is
+    something else."""
     text = text.astype(str).str.replace(r"[$€£¥₹]|\b(?:USD|EUR|GBP)\b", "", regex=True).str.strip()
-    if text.str.fullmatch(ENGLISH).all(): return pd.to_numeric(text.str.replace(",", ""))
-    if text.str.fullmatch(EUROPEAN).all(): return pd.to_numeric(text.str.replace(r"[.’' ]", "", regex=True).str.replace(",", "."))
+    if text.str.fullmatch(ENGLISH).all():
+        return pd.to_numeric(text.str.replace(",", ""))
+    if text.str.fullmatch(EUROPEAN).all():
+        return pd.to_numeric(text.str.replace(r"[.’' ]", "", regex=True).str.replace(",", "."))
 
-def tidy(table: pd.DataFrame, place: Place, keep, written: bool = True) -> tuple[pd.DataFrame, list[Note]]:  # keep(name): leave as it is
-    "Cells as plain values: lists joined, numbers and prices as numbers, and a note for each kind of change."
-    change, changed = {}, {"lists, joined by |": [], "prices, as numbers": [], "vectors; save them as NAME_feat.npy": []}
+
+# keep(name): leave as it is
+def tidy(
+    table: pd.DataFrame, place: Place, keep, written: bool = True
+) -> tuple[pd.DataFrame, list[Note]]:
+    """Cells as plain values: lists joined, numbers and prices as numbers, and a note for each kind
+    of change."""
+    change, changed = (
+        {},
+        {
+            "lists, joined by |": [],
+            "prices, as numbers": [],
+            "vectors; save them as NAME_feat.npy": [],
+        },
+    )
     for c in table:
         col = table[c]
         if col.dtype == object:
             lists = col.map(lambda v: isinstance(v, (*LIST, dict, bytes)))
             if lists.any():
-                first = np.asarray(col[lists].iloc[0]) if isinstance(col[lists].iloc[0], LIST) else np.zeros(0, "U1")
-                if c in ("user_id", "item_id") and not isinstance(col[lists].iloc[0], bytes): continue  # no id: said where ids are read
-                if first.dtype.kind == "f" and len(first) > 8: changed["vectors; save them as NAME_feat.npy"].append(c); continue
-                col = change[c] = col.map(flat); changed["lists, joined by |"].append(c)
+                first = (
+                    np.asarray(col[lists].iloc[0])
+                    if isinstance(col[lists].iloc[0], LIST)
+                    else np.zeros(0, "U1")
+                )
+                # no id: said where ids are read
+                if c in ("user_id", "item_id") and not isinstance(col[lists].iloc[0], bytes):
+                    continue
+                if first.dtype.kind == "f" and len(first) > 8:
+                    changed["vectors; save them as NAME_feat.npy"].append(c)
+                    continue
+                col = change[c] = col.map(flat)
+                changed["lists, joined by |"].append(c)
         if col.dtype == object and not keep(c):  # Decimal, or "3" beside 3
-            said = col.dropna().map(lambda v: str(v) if type(v) in (str, int, float, Decimal) else "")
-            if said.str.fullmatch(PLAIN).all() and len(said): change[c] = pd.to_numeric(said).reindex(col.index)
-        if keep(c) or not isinstance(col.dtype, pd.StringDtype) or not len(filled := col.dropna()): continue
-        if filled.str.fullmatch(PLAIN).all(): change[c] = pd.to_numeric(col)
-        elif filled.isin(["True", "False"]).all() and len(filled) == len(col): change[c] = col == "True"
-        elif filled.str.contains(r"[$€£¥₹]|\d,\d").all() and (n := written_numbers(filled)) is not None:
-            change[c] = n.reindex(col.index); changed["prices, as numbers"].append(c)
+            said = col.dropna().map(
+                lambda v: str(v) if type(v) in (str, int, float, Decimal) else ""
+            )
+            if said.str.fullmatch(PLAIN).all() and len(said):
+                change[c] = pd.to_numeric(said).reindex(col.index)
+        if keep(c) or not isinstance(col.dtype, pd.StringDtype) or not len(filled := col.dropna()):
+            continue
+        if filled.str.fullmatch(PLAIN).all():
+            change[c] = pd.to_numeric(col)
+        elif filled.isin(["True", "False"]).all() and len(filled) == len(col):
+            change[c] = col == "True"
+        elif (
+            filled.str.contains(r"[$€£¥₹]|\d,\d").all()
+            and (n := written_numbers(filled)) is not None
+        ):
+            change[c] = n.reindex(col.index)
+            changed["prices, as numbers"].append(c)
     for c in table if written else ():
         col = change.get(c, table[c])
-        if not isinstance(col.dtype, pd.StringDtype) or not len(filled := col.dropna()) or not filled.str.fullmatch(r"(?s)\[.*\]").all(): continue
+        if (
+            not isinstance(col.dtype, pd.StringDtype)
+            or not len(filled := col.dropna())
+            or not filled.str.fullmatch(r"(?s)\[.*\]").all()
+        ):
+            continue
         lists = filled.map(written_list)
-        if lists.notna().all(): change[c] = lists.reindex(col.index).replace("", np.nan); changed["lists, joined by |"].append(c)
+        if lists.notna().all():
+            change[c] = lists.reindex(col.index).replace("", np.nan)
+            changed["lists, joined by |"].append(c)
     vectors = changed["vectors; save them as NAME_feat.npy"]
-    notes = [Note("ignored" if cs is vectors else "form", len(cs), f"{place.name}: {shown(cs)}: {what}") for what, cs in changed.items() if cs]
+    notes = [
+        Note("ignored" if cs is vectors else "form", len(cs), f"{place.name}: {shown(cs)}: {what}")
+        for what, cs in changed.items()
+        if cs
+    ]
     return table.drop(columns=vectors).assign(**change), notes
 
 # %% ../nbs/00_readers.ipynb #f10f3e7d
 SUFFIXES = (".parquet", ".csv", ".tsv", ".txt", ".dat", ".jsonl", ".ndjson", ".json")
 MOVIELENS = {  # files without a header, known by their names: what stands in them
-    "u.data": "user_id item_id rating timestamp", "ratings.dat": "user_id item_id rating timestamp",
-    "u.user": "user_id age gender occupation zip", "users.dat": "user_id gender age occupation zip",
+    "u.data": "user_id item_id rating timestamp",
+    "ratings.dat": "user_id item_id rating timestamp",
+    "u.user": "user_id age gender occupation zip",
+    "users.dat": "user_id gender age occupation zip",
     "movies.dat": "item_id title genres",
     "u.item": """item_id title released video_released address unknown Action Adventure Animation Children Comedy Crime Documentary
-                 Drama Fantasy Film-Noir Horror Musical Mystery Romance Sci-Fi Thriller War Western"""}
+                 Drama Fantasy Film-Noir Horror Musical Mystery Romance Sci-Fi Thriller War Western""",
+}
 
-def read_table(file, kind: str, *, columns=None, text=None, sep=None, encoding=None, header=None
-               ) -> tuple[pd.DataFrame, Place, list[Note]]:  # kind: items, interactions, users
-    "A table of any form, how errors call it, and notes on its form; one clear line if it cannot be read."
+
+def read_table(
+    file, kind: str, *, columns=None, text=None, sep=None, encoding=None, header=None
+) -> tuple[pd.DataFrame, Place, list[Note]]:  # kind: items, interactions, users
+    """A table of any form, how errors call it, and notes on its form; one clear line if it cannot
+    be read."""
     file, notes, first, form = Path(file), [], 1, None
     as_given = lambda ours: kind != "interactions" or keep_as_given(ours, text)
     try:
-        if file.suffix == ".parquet" or _starts(file, b"PAR1"): table = read_parquet(file)
-        elif (form := sniff(file, sep, encoding)).json: table = read_json(file, form.encoding)
+        if file.suffix == ".parquet" or _starts(file, b"PAR1"):
+            table = read_parquet(file)
+        elif (form := sniff(file, sep, encoding)).json:
+            table = read_json(file, form.encoding)
         else:
             names, first = _header(file, form, header)
-            if names and encoding is None and file.name in MOVIELENS:  # the older of them are Latin-1
+            # the older of them are Latin-1
+            if names and encoding is None and file.name in MOVIELENS:
                 form = form._replace(encoding="utf-8-sig" if _is_text(file) else "latin-1")
-            ours = name_columns([c.rpartition(":")[0] if c in form.named else c for c in names or form.columns], kind, columns)
-            table = read_text(file, form, names, lambda c: as_given(ours.get(form.named.get(c, c), form.named.get(c, c))))
-            if form.sep != ",": notes.append(Note("form", 1, f"{file.name}: separated by {SEPARATORS.get(form.sep, repr(form.sep))}"))
-            if form.encoding not in ("utf-8", "utf-8-sig"): notes.append(Note("form", 1, f"{file.name}: read as {form.encoding}"))
-    except MMRecError: raise
-    except UnicodeError as e: raise MMRecError(not_text(file, form.encoding) if form else f"{file.name}: damaged ({brief(e)}); save it again") from None
-    except pd.errors.EmptyDataError: raise MMRecError(f"{file.name}: empty; the first line must name the columns") from None
-    except MemoryError: raise MMRecError(f"{file.name}: does not fit into memory; save it in parts") from None
+            ours = name_columns(
+                [c.rpartition(":")[0] if c in form.named else c for c in names or form.columns],
+                kind,
+                columns,
+            )
+            table = read_text(
+                file,
+                form,
+                names,
+                lambda c: as_given(ours.get(form.named.get(c, c), form.named.get(c, c))),
+            )
+            if form.sep != ",":
+                notes.append(
+                    Note(
+                        "form",
+                        1,
+                        f"{file.name}: separated by {SEPARATORS.get(form.sep, repr(form.sep))}",
+                    )
+                )
+            if form.encoding not in ("utf-8", "utf-8-sig"):
+                notes.append(Note("form", 1, f"{file.name}: read as {form.encoding}"))
+    except MMRecError:
+        raise
+    except UnicodeError as e:
+        raise MMRecError(
+            not_text(file, form.encoding)
+            if form
+            else f"{file.name}: damaged ({brief(e)}); save it again"
+        ) from None
+    except pd.errors.EmptyDataError:
+        raise MMRecError(f"{file.name}: empty; the first line must name the columns") from None
+    except MemoryError:
+        raise MMRecError(f"{file.name}: does not fit into memory; save it in parts") from None
     except Exception as e:
         said = brief(" ".join(str(e).split()), 200).removeprefix("Error tokenizing data. C error: ")
-        raise MMRecError(f"{file.name}: cannot be read ({said}); look for a stray quote or separator there (sep= names another)") from None
-    if not len(table): raise MMRecError(f"{file.name}: no rows; it must hold at least one")
-    return _genres(table) if file.name == "u.item" and "unknown" in table else table, Place(file.name, first), notes
+        raise MMRecError(
+            f"{file.name}: cannot be read ({said}); look for a stray quote or "
+            f"separator there (sep= names another)"
+        ) from None
+    if not len(table):
+        raise MMRecError(f"{file.name}: no rows; it must hold at least one")
+    return (
+        _genres(table) if file.name == "u.item" and "unknown" in table else table,
+        Place(file.name, first),
+        notes,
+    )
+
 
 def keep_as_given(ours: str, text=None) -> bool:
     "Columns whose cells are words, whatever they look like: 007 is a title, too."
@@ -394,145 +697,310 @@ def keep_as_given(ours: str, text=None) -> bool:
 
 # %% ../nbs/00_readers.ipynb #31e5fada
 def _starts(file: Path, magic: bytes) -> bool:
-    with open(file, "rb") as f: return f.read(len(magic)) == magic
+    with open(file, "rb") as f:
+        return f.read(len(magic)) == magic
+
 
 def _is_text(file: Path) -> bool:
-    try: file.read_bytes().decode(); return True
-    except UnicodeDecodeError: return False
+    try:
+        file.read_bytes().decode()
+        return True
+    except UnicodeDecodeError:
+        return False
+
 
 def _header(file: Path, form: Form, header) -> tuple[list | None, int]:
-    "Names where the first line is data (a known file, or `header=`), and the number of the first row of data."
-    if header is not None and not (isinstance(header, (list, tuple)) and all(isinstance(c, str) for c in header)):
-        raise MMRecError("header: give the names of the columns, for example ['user_id', 'item_id', 'rating']")
+    """Names where the first line is data (a known file, or `header=`), and the number of the first
+    row of data."""
+    if header is not None and not (
+        isinstance(header, (list, tuple)) and all(isinstance(c, str) for c in header)
+    ):
+        raise MMRecError(
+            "header: give the names of the columns, for example ['user_id', 'item_id', 'rating']"
+        )
     values = [bool(re.fullmatch(r"[-+\d.eE]+|", c)) for c in form.columns]
-    if file.name in MOVIELENS and values[0]: return MOVIELENS[file.name].split(), 1
+    if file.name in MOVIELENS and values[0]:
+        return MOVIELENS[file.name].split(), 1
     if header is not None:
         for kind in KNOWN:
             named = name_columns(form.columns, kind).values()
             if len(named) > 1 and {"user_id", "item_id"} & {*named}:
-                raise MMRecError(f"{file.name}: the first line names the columns already ({shown(form.columns)}); "
-                                 "leave header= out, or rename by columns=")
+                raise MMRecError(
+                    f"{file.name}: the first line names the columns already "
+                    f"({shown(form.columns)}); "
+                    "leave header= out, or rename by columns="
+                )
         return list(header), 1
     if all(values):
-        raise MMRecError(f"{file.name}: the first line holds values, no names of columns ({shown(form.columns)}); "
-                         "say what they are: header=['user_id', 'item_id', ...]")
+        raise MMRecError(
+            f"{file.name}: the first line holds values, no names of columns "
+            f"({shown(form.columns)}); "
+            "say what they are: header=['user_id', 'item_id', ...]"
+        )
     return None, 2
+
 
 def _genres(table: pd.DataFrame) -> pd.DataFrame:
     "The genres of MovieLens' u.item, one column of 0 and 1 each, as one text."
-    flags = table.columns[list(table.columns).index("unknown"):]
+    flags = table.columns[list(table.columns).index("unknown") :]
     on = table[flags].astype(str).to_numpy() == "1"
-    return table.drop(columns=[*flags, "video_released"]).assign(genres=["|".join(flags[row]) or None for row in on])
+    return table.drop(columns=[*flags, "video_released"]).assign(
+        genres=["|".join(flags[row]) or None for row in on]
+    )
 
 # %% ../nbs/00_readers.ipynb #7f1fa2f1
 def read_ids(column: pd.Series, place: Place) -> tuple[np.ndarray, pd.Index]:
-    "Codes and the distinct ids as text; translating distinct values only keeps ten million rows cheap."
-    try: codes, distinct = pd.factorize(column)
+    """Codes and the distinct ids as text; translating distinct values only keeps ten million rows
+    cheap."""
+    try:
+        codes, distinct = pd.factorize(column)
     except TypeError:
         row = int(np.argmax(column.map(lambda v: isinstance(v, (*LIST, dict)))))
-        raise MMRecError(f"{place.name} row {row + place.first}: {column.name} {brief(column.iloc[row])} is no single value; "
-                         "an id is one word or number") from None
-    if column.dtype == object and any(isinstance(v, tuple) for v in distinct): return read_ids(column.map(lambda v: list(v) if isinstance(v, tuple) else v), place)
+        raise MMRecError(
+            f"{place.name} row {row + place.first}: {column.name} "
+            f"{brief(column.iloc[row])} is no single value; "
+            "an id is one word or number"
+        ) from None
+    if column.dtype == object and any(isinstance(v, tuple) for v in distinct):
+        return read_ids(column.map(lambda v: list(v) if isinstance(v, tuple) else v), place)
     found = Mistakes()
     blank = codes < 0
     if isinstance(column.dtype, pd.StringDtype) or column.dtype == object:
         empty = np.array([isinstance(v, str) and not v.strip() for v in distinct], bool)
-        if empty.any(): blank = blank | empty[codes]
+        if empty.any():
+            blank = blank | empty[codes]
     found.rows(place, blank, lambda r: f"empty {column.name}", "fill it in or drop the row")
     found.check()
     text = pd.Index(distinct).astype(str)
-    short = ~(np.abs(distinct) < 2**53) if distinct.dtype.kind == "f" else text.str.fullmatch(r"\d(?:[.,]\d+)?[eE]\+\d+")
-    found.rows(place, np.asarray(short, bool)[codes], lambda r: f"{column.name} {brief(column.iloc[r])} was cut to a few digits by another program",
-               "save ids as text or as whole numbers")
+    short = (
+        ~(np.abs(distinct) < 2**53)
+        if distinct.dtype.kind == "f"
+        else text.str.fullmatch(r"\d(?:[.,]\d+)?[eE]\+\d+")
+    )
+    found.rows(
+        place,
+        np.asarray(short, bool)[codes],
+        lambda r: (
+            f"{column.name} {brief(column.iloc[r])} was cut to a few digits by another program"
+        ),
+        "save ids as text or as whole numbers",
+    )
     found.check()
     text = text.str.replace(r"^(-?(?:0|[1-9]\d*))\.0+$", r"\1", regex=True)  # 7.0 is item 7
     if text.has_duplicates:  # 7 and "7" in one column
-        again, text = pd.factorize(text); codes, text = again[codes], pd.Index(text)
+        again, text = pd.factorize(text)
+        codes, text = again[codes], pd.Index(text)
     return codes, text
 
 # %% ../nbs/00_readers.ipynb #4c17f6e5
 EARLIEST, LATEST = pd.Timestamp("1900-01-01").timestamp(), pd.Timestamp("2100-01-01").timestamp()
-UNITS = ((1e17, 1e9, "nanoseconds"), (1e14, 1e6, "microseconds"), (1e11, 1e3, "milliseconds"), (0, 1, "seconds"))
+UNITS = (
+    (1e17, 1e9, "nanoseconds"),
+    (1e14, 1e6, "microseconds"),
+    (1e11, 1e3, "milliseconds"),
+    (0, 1, "seconds"),
+)
 
-def read_times(value: pd.Series, place: Place, date_format: str | None, found: Mistakes) -> tuple[pd.Series, Note | None]:
+
+def read_times(
+    value: pd.Series, place: Place, date_format: str | None, found: Mistakes
+) -> tuple[pd.Series, Note | None]:
     "Seconds since 1970, from numbers of any unit (told by their size) or from dates."
-    number = None if date_format else pd.to_numeric(value, errors="coerce") if not pd.api.types.is_datetime64_any_dtype(value) else None
+    number = (
+        None
+        if date_format
+        else pd.to_numeric(value, errors="coerce")
+        if not pd.api.types.is_datetime64_any_dtype(value)
+        else None
+    )
     if number is None or number.isna().all():
-        if value.isna().all(): found.append(f"{place.name}: column timestamp is empty; fill it in or drop the column"); return value, None
-        try: date = pd.to_datetime(value.astype(str).where(value.notna()) if date_format else value,
-                                   errors="coerce", utc=True, format=date_format or "ISO8601")  # 09/01/2024 could be January or September
-        except (ValueError, TypeError) as e: raise MMRecError(f"date_format={date_format!r}: {brief(e)}; for example '%d/%m/%Y'") from None
+        if value.isna().all():
+            found.append(f"{place.name}: column timestamp is empty; fill it in or drop the column")
+            return value, None
+        try:
+            date = pd.to_datetime(
+                value.astype(str).where(value.notna()) if date_format else value,
+                # 09/01/2024 could be January or September
+                errors="coerce",
+                utc=True,
+                format=date_format or "ISO8601",
+            )
+        except (ValueError, TypeError) as e:
+            raise MMRecError(
+                f"date_format={date_format!r}: {brief(e)}; for example '%d/%m/%Y'"
+            ) from None
         seconds, how = _since_1970(date), "dates"
         words = f"a date like {date_format}" if date_format else "a date like 2024-12-31"
     else:
         size = np.abs(number.replace([np.inf, -np.inf], np.nan)).median()
         scale, how = next((s, u) for least, s, u in UNITS if size >= least or least == 0)
-        seconds, words = number if scale == 1 else number/scale, "a number of seconds or a date like 2024-12-31"
+        seconds, words = (
+            number if scale == 1 else number / scale,
+            "a number of seconds or a date like 2024-12-31",
+        )
     bad = seconds.isna().to_numpy() | np.isinf(seconds.to_numpy(float))
-    found.rows(place, bad, lambda r: f"timestamp '{brief(value.iloc[r])}' is not {words}", "mend it, drop the row, or say how dates are written: date_format='%d/%m/%Y'")
-    dates = how == "dates" or seconds.abs().median() >= 1e8  # smaller numbers are an order, not a date
+    found.rows(
+        place,
+        bad,
+        lambda r: f"timestamp '{brief(value.iloc[r])}' is not {words}",
+        "mend it, drop the row, or say how dates are written: date_format='%d/%m/%Y'",
+    )
+    # smaller numbers are an order, not a date
+    dates = how == "dates" or seconds.abs().median() >= 1e8
     far = dates & ~bad & ~seconds.between(EARLIEST, LATEST).to_numpy()
-    found.rows(place, far, lambda r: f"timestamp '{brief(value.iloc[r])}' lies outside the years 1900 to 2100", "mend it or drop the row")
-    if how not in ("dates", "seconds"):  # what would be a date in a smaller unit and is one of January 1970 in this
-        mixed = (seconds.abs() < 1e7).to_numpy() & np.any([(number/s).between(1e8, LATEST) for _, s, _ in UNITS if s < scale], 0)
-        found.rows(place, mixed & ~bad, lambda r: f"timestamp '{brief(value.iloc[r])}' has another unit than most ({how})", "write all in one unit")
-    if (bad | far).all(): return seconds, None
+    found.rows(
+        place,
+        far,
+        lambda r: f"timestamp '{brief(value.iloc[r])}' lies outside the years 1900 to 2100",
+        "mend it or drop the row",
+    )
+    # what would be a date in a smaller unit and is one of January 1970 in this
+    if how not in ("dates", "seconds"):
+        mixed = (seconds.abs() < 1e7).to_numpy() & np.any(
+            [(number / s).between(1e8, LATEST) for _, s, _ in UNITS if s < scale], 0
+        )
+        found.rows(
+            place,
+            mixed & ~bad,
+            lambda r: f"timestamp '{brief(value.iloc[r])}' has another unit than most ({how})",
+            "write all in one unit",
+        )
+    if (bad | far).all():
+        return seconds, None
     day = lambda t: f"{pd.Timestamp(float(t), unit='s'):%Y-%m-%d}"
-    span = f"{how}, {day(seconds[~(bad | far)].min())} to {day(seconds[~(bad | far)].max())}" if dates else "an order, not a date"
+    span = (
+        f"{how}, {day(seconds[~(bad | far)].min())} to {day(seconds[~(bad | far)].max())}"
+        if dates
+        else "an order, not a date"
+    )
     return seconds, Note("time", 1, f"{place.name}: timestamp read as {span}")
 
+
 def _since_1970(date: pd.Series) -> pd.Series:
-    "Seconds, missing where there is no date; microseconds hold any year that is written with four digits."
-    try: count, unit = date.dt.as_unit("us"), 1e6
-    except pd.errors.OutOfBoundsDatetime: count, unit = date.dt.as_unit("s"), 1
-    return (count.astype("int64")/unit).where(date.notna())
+    """Seconds, missing where there is no date; microseconds hold any year that is written with four
+    digits."""
+    try:
+        count, unit = date.dt.as_unit("us"), 1e6
+    except pd.errors.OutOfBoundsDatetime:
+        count, unit = date.dt.as_unit("s"), 1
+    return (count.astype("int64") / unit).where(date.notna())
+
 
 def read_ratings(value: pd.Series, place: Place, found: Mistakes) -> pd.Series:
     "Ratings as numbers (4,5 and 4.5 alike); a missing one stays missing."
     number = pd.to_numeric(value, errors="coerce")
     odd = value[number.isna() & value.notna()].astype(str)
     if len(odd) and odd.str.fullmatch(r"[-+]?[1-9]\d{0,2},\d{3}").all():  # 4.125, or four thousand?
-        found.rows(place, value.index.isin(odd.index), lambda r: f"rating '{brief(value.iloc[r])}' can be read in two ways", "write it with a point or without the comma")
+        found.rows(
+            place,
+            value.index.isin(odd.index),
+            lambda r: f"rating '{brief(value.iloc[r])}' can be read in two ways",
+            "write it with a point or without the comma",
+        )
         return number
-    if len(odd) and (read := written_numbers(value.dropna())) is not None: number = read.reindex(value.index)
+    if len(odd) and (read := written_numbers(value.dropna())) is not None:
+        number = read.reindex(value.index)
     bad = (number.isna() & value.notna()).to_numpy() | np.isinf(number.to_numpy(float))
-    found.rows(place, bad, lambda r: f"rating '{brief(value.iloc[r])}' is not a number", "mend it or drop the row")
+    found.rows(
+        place,
+        bad,
+        lambda r: f"rating '{brief(value.iloc[r])}' is not a number",
+        "mend it or drop the row",
+    )
     return number
 
 # %% ../nbs/00_readers.ipynb #7b04f156
 def first_there(paths: str, root: Path) -> str | None:
     "Of several paths a|b the first whose file is there, else the first; None of none."
     parts = [p.strip() for p in paths.split("|") if p.strip()]
-    if not parts: return None
-    return next((p for p in parts if os.path.isfile(os.path.join(root, p.replace("\\", "/")))), parts[0])
+    if not parts:
+        return None
+    return next(
+        (p for p in parts if os.path.isfile(os.path.join(root, p.replace("\\", "/")))), parts[0]
+    )
 
-def check_media(items: pd.DataFrame, root: Path, place: Place, strict: bool) -> tuple[pd.DataFrame, list[Note]]:
-    "Paths of absent files become missing values, counted by kind; a path outside the folder is an error."
+
+def check_media(
+    items: pd.DataFrame, root: Path, place: Place, strict: bool
+) -> tuple[pd.DataFrame, list[Note]]:
+    """Paths of absent files become missing values, counted by kind; a path outside the folder is an
+    error."""
     inside, notes, found = os.path.realpath(root) + os.sep, [], Mistakes()
     for m in [m for m in MEDIA if m in items]:
-        col = items[m].where(items[m].notna() & (items[m].astype(str).str.strip() != ""), None).astype(object)
+        col = (
+            items[m]
+            .where(items[m].notna() & (items[m].astype(str).str.strip() != ""), None)
+            .astype(object)
+        )
         lost, address, several, outside, odd = [], [], [], [], []
         for row, p in enumerate(col):
-            if p is None or p != p: continue
-            if not isinstance(p, str) or "\0" in p: odd.append(row); continue
-            if re.search(r"^\s*\w+://|https?://", p): address.append(row); continue
-            if "|" in p and not os.path.isfile(os.path.join(root, p)): several.append(row); p = col.iloc[row] = first_there(p, root)
-            if p is None: continue
-            if "\\" in p and not os.path.isfile(os.path.join(root, p)): p = p.replace("\\", "/")  # written on Windows
+            if p is None or p != p:
+                continue
+            if not isinstance(p, str) or "\0" in p:
+                odd.append(row)
+                continue
+            if re.search(r"^\s*\w+://|https?://", p):
+                address.append(row)
+                continue
+            if "|" in p and not os.path.isfile(os.path.join(root, p)):
+                several.append(row)
+                p = col.iloc[row] = first_there(p, root)
+            if p is None:
+                continue
+            # written on Windows
+            if "\\" in p and not os.path.isfile(os.path.join(root, p)):
+                p = p.replace("\\", "/")
             real = os.path.realpath(os.path.join(root, p))
-            if not real.startswith(inside): outside.append(row)
-            elif not os.path.isfile(real): lost.append(row)
+            if not real.startswith(inside):
+                outside.append(row)
+            elif not os.path.isfile(real):
+                lost.append(row)
             col.iloc[row] = p
         at = lambda rows: np.isin(np.arange(len(col)), rows)
-        found.rows(place, at(odd), lambda r: f"{m} {brief(repr(col.iloc[r]))} is not a path", "write the file's name as text")
-        found.rows(place, at(outside), lambda r: f"{m} '{brief(col.iloc[r])}' lies outside the folder", "copy it in and use a relative path")
-        for rows, what in ((lost, "not there"), (address, "web addresses, which nobody fetches; download them into the folder")):
-            if not rows: continue
-            msg = f"{place.name} row {rows[0] + place.first}: {m} '{brief(col.iloc[rows[0]])}' is {what.replace('web addresses, which', 'a web address, which')} ({len(rows):,} such files)"
-            if strict: found.append(f"{msg}; add the files or leave the cells empty"); continue
-            notes.append(Note("missing", len(rows), f"{m}: {len(rows):,} of {int(col.notna().sum()):,} are {what}, e.g. row {rows[0] + place.first}: {brief(col.iloc[rows[0]])}"))
+        found.rows(
+            place,
+            at(odd),
+            lambda r: f"{m} {brief(repr(col.iloc[r]))} is not a path",
+            "write the file's name as text",
+        )
+        found.rows(
+            place,
+            at(outside),
+            lambda r: f"{m} '{brief(col.iloc[r])}' lies outside the folder",
+            "copy it in and use a relative path",
+        )
+        for rows, what in (
+            (lost, "not there"),
+            (address, "web addresses, which nobody fetches; download them into the folder"),
+        ):
+            if not rows:
+                continue
+            msg = (
+                f"{place.name} row {rows[0] + place.first}: {m} "
+                f"'{brief(col.iloc[rows[0]])}' is "
+                f"{what.replace('web addresses, which', 'a web address, which')} "
+                f"({len(rows):,} such files)"
+            )
+            if strict:
+                found.append(f"{msg}; add the files or leave the cells empty")
+                continue
+            notes.append(
+                Note(
+                    "missing",
+                    len(rows),
+                    f"{m}: {len(rows):,} of {int(col.notna().sum()):,} are {what}, "
+                    f"e.g. row {rows[0] + place.first}: {brief(col.iloc[rows[0]])}",
+                )
+            )
             warnings.warn(f"{msg}; counted as missing", stacklevel=5)
-        if several: notes.append(Note("form", len(several), f"{m}: {len(several):,} items have several; the first is taken"))
+        if several:
+            notes.append(
+                Note(
+                    "form",
+                    len(several),
+                    f"{m}: {len(several):,} items have several; the first is taken",
+                )
+            )
         col.iloc[lost + address] = None
         items = items.assign(**{m: col.where(col.notna(), np.nan)})
     found.check()
@@ -544,27 +1012,61 @@ def join_text(items: pd.DataFrame, columns) -> pd.Series:
     out = pd.Series("", index=items.index, dtype=object)
     for c in columns:
         part = items[c].map(flat)
-        if part.dtype.kind == "f" and ((part.dropna() % 1 == 0) & (part.dropna().abs() < 2**53)).all(): part = part.astype("Int64")  # 1984, not 1984.0
-        part = part.astype(object).where(part.notna(), "").astype(str).str.strip().str.replace("|", ", ", regex=False)
+        # 1984, not 1984.0
+        if (
+            part.dtype.kind == "f"
+            and ((part.dropna() % 1 == 0) & (part.dropna().abs() < 2**53)).all()
+        ):
+            part = part.astype("Int64")
+        part = (
+            part.astype(object)
+            .where(part.notna(), "")
+            .astype(str)
+            .str.strip()
+            .str.replace("|", ", ", regex=False)
+        )
         out = out.where(part == "", out.where(out == "", out.str.rstrip(".") + ". ") + part)
     return out.where(out != "", np.nan)
 
 # %% ../nbs/00_readers.ipynb #5e0b66df
-def items_table(table: pd.DataFrame, place: Place, root: Path | None, text, strict: bool) -> tuple[pd.DataFrame, list[Note]]:
+def items_table(
+    table: pd.DataFrame, place: Place, root: Path | None, text, strict: bool
+) -> tuple[pd.DataFrame, list[Note]]:
     "The items with unique text ids, one joined text and checked media paths."
     table = table.reset_index(drop=True)
     codes, ids = read_ids(table["item_id"], place)
     first, found = np.unique(codes, return_index=True)[1], Mistakes()
     again = pd.Series(codes).duplicated().to_numpy()
-    found.rows(place, again, lambda r: f"item_id '{brief(ids[codes[r]])}' is already in row {first[codes[r]] + place.first}", "ids must be unique")
+    found.rows(
+        place,
+        again,
+        lambda r: (
+            f"item_id '{brief(ids[codes[r]])}' is already in row {first[codes[r]] + place.first}"
+        ),
+        "ids must be unique",
+    )
     for c in text or ():
-        if c not in table: found.append(f"{place.name}: no column '{brief(c)}' to read text from; there are {shown(table.columns)}")
+        if c not in table:
+            found.append(
+                f"{place.name}: no column '{brief(c)}' to read text from; there are "
+                f"{shown(table.columns)}"
+            )
     found.check()
     columns = text if text is not None else [c for c in TEXT_COLUMNS if c in table]
     items, notes = table.assign(item_id=np.asarray(ids)[codes]), []
-    if columns: items["text"] = join_text(items, columns)
-    if columns: notes.append(Note("text", int(items["text"].notna().sum()), f"text of an item: {', '.join(columns)}; {items['text'].isna().sum():,} of {len(items):,} items have none"))
-    if root is None: return items, notes
+    if columns:
+        items["text"] = join_text(items, columns)
+    if columns:
+        notes.append(
+            Note(
+                "text",
+                int(items["text"].notna().sum()),
+                f"text of an item: {', '.join(columns)}; "
+                f"{items['text'].isna().sum():,} of {len(items):,} items have none",
+            )
+        )
+    if root is None:
+        return items, notes
     items, lost = check_media(items, root, place, strict)
     return items, notes + lost
 
@@ -574,72 +1076,179 @@ def users_table(table: pd.DataFrame, place: Place) -> pd.DataFrame:
     table, found = table.reset_index(drop=True), Mistakes()
     codes, ids = read_ids(table["user_id"], place)
     again = pd.Series(codes).duplicated().to_numpy()
-    found.rows(place, again, lambda r: f"user_id '{brief(ids[codes[r]])}' occurs twice", "ids must be unique")
+    found.rows(
+        place,
+        again,
+        lambda r: f"user_id '{brief(ids[codes[r]])}' occurs twice",
+        "ids must be unique",
+    )
     found.check()
     return table.assign(user_id=np.asarray(ids, dtype=object)[codes])
 
 # %% ../nbs/00_readers.ipynb #4c53015a
-def choices_table(table: pd.DataFrame, place: Place, items: pd.DataFrame | None, users: pd.DataFrame | None, *, min_rating=None, date_format=None,
-                  unknown_items="error", repeats="last") -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, list[Note]]:
-    "Interactions in rows of items and users, and both tables (made from the ids where there are none); one opinion per person and item."
+def choices_table(
+    table: pd.DataFrame,
+    place: Place,
+    items: pd.DataFrame | None,
+    users: pd.DataFrame | None,
+    *,
+    min_rating=None,
+    date_format=None,
+    unknown_items="error",
+    repeats="last",
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, list[Note]]:
+    """Interactions in rows of items and users, and both tables (made from the ids where there are
+    none); one opinion per person and item."""
     table, notes, found = table.reset_index(drop=True), [], Mistakes()
-    (u_code, u_ids), (i_code, i_ids) = read_ids(table["user_id"], place), read_ids(table["item_id"], place)
+    (u_code, u_ids), (i_code, i_ids) = (
+        read_ids(table["user_id"], place),
+        read_ids(table["item_id"], place),
+    )
     for name, code, ids in (("user_id", u_code, u_ids), ("item_id", i_code, i_ids)):
-        for word in ids[ids.isin(["nan", "NaN", "NaT", "None", "NULL", "null", "<NA>", "\\N"])]:  # somebody may be called so
+        # somebody may be called so
+        for word in ids[ids.isin(["nan", "NaN", "NaT", "None", "NULL", "null", "<NA>", "\\N"])]:
             n = int((code == ids.get_loc(word)).sum())
-            notes.append(Note("empty ids", n, f"{place.name}: {name} is the word {word} in {n:,} rows, read as one id; if it stands for nothing, drop these rows"))
+            notes.append(
+                Note(
+                    "empty ids",
+                    n,
+                    f"{place.name}: {name} is the word {word} in {n:,} rows, read as "
+                    f"one id; if it stands for nothing, drop these rows",
+                )
+            )
     if items is None:
         items = pd.DataFrame({"item_id": np.asarray(i_ids, dtype=object)})
-        notes.append(Note("used", len(items), f"no table of items: {len(items):,} items, known by their ids only"))
-    if users is None: users = pd.DataFrame({"user_id": np.asarray(u_ids, dtype=object)})
-    i_row, u_row = pd.Index(items["item_id"]).get_indexer(i_ids)[i_code], pd.Index(users["user_id"]).get_indexer(u_ids)[u_code]
+        notes.append(
+            Note(
+                "used",
+                len(items),
+                f"no table of items: {len(items):,} items, known by their ids only",
+            )
+        )
+    if users is None:
+        users = pd.DataFrame({"user_id": np.asarray(u_ids, dtype=object)})
+    i_row, u_row = (
+        pd.Index(items["item_id"]).get_indexer(i_ids)[i_code],
+        pd.Index(users["user_id"]).get_indexer(u_ids)[u_code],
+    )
     unknown = i_row < 0
     if unknown.any() and unknown_items == "drop":
-        notes.append(Note("dropped", unknown.sum(), f"{unknown.sum():,} of {len(table):,} choices are of {len(set(i_code[unknown])):,} items that the table of items does not have"))
-    else: found.rows(place, unknown, lambda r: f"item_id '{brief(i_ids[i_code[r]])}' is not among the items", f"add {'it' if len(set(i_code[unknown])) == 1 else f'these {len(set(i_code[unknown])):,} items'} there, or leave such rows out by unknown_items='drop'")
-    found.rows(place, u_row < 0, lambda r: f"user_id '{brief(u_ids[u_code[r]])}' is not among the users", "add it there or drop the row")
+        notes.append(
+            Note(
+                "dropped",
+                unknown.sum(),
+                f"{unknown.sum():,} of {len(table):,} choices are of "
+                f"{len(set(i_code[unknown])):,} items that the table of items does "
+                f"not have",
+            )
+        )
+    else:
+        found.rows(
+            place,
+            unknown,
+            lambda r: f"item_id '{brief(i_ids[i_code[r]])}' is not among the items",
+            f"add "
+            f"{'it' if len(set(i_code[unknown])) == 1 else f'these {len(set(i_code[unknown])):,} items'} "
+            f"there, or leave such rows out by unknown_items='drop'",
+        )
+    found.rows(
+        place,
+        u_row < 0,
+        lambda r: f"user_id '{brief(u_ids[u_code[r]])}' is not among the users",
+        "add it there or drop the row",
+    )
     x = table.drop(columns=["user_id", "item_id", "user", "item"], errors="ignore")
     if "timestamp" in x:
         seconds, note = read_times(x["timestamp"], place, date_format, found)
-        x = x.assign(timestamp=seconds); notes += [note] if note else []
-    elif date_format: found.append(f"{place.name}: date_format= is given, but there is no column timestamp; say which it is: columns={{'THEIRS': 'timestamp'}}")
-    if "rating" in x: x = x.assign(rating=read_ratings(x["rating"], place, found))
-    elif min_rating is not None: found.append(f"{place.name}: min_rating={min_rating} needs a column 'rating'; leave min_rating out")
+        x = x.assign(timestamp=seconds)
+        notes += [note] if note else []
+    elif date_format:
+        found.append(
+            f"{place.name}: date_format= is given, but there is no column timestamp; "
+            f"say which it is: columns={{'THEIRS': 'timestamp'}}"
+        )
+    if "rating" in x:
+        x = x.assign(rating=read_ratings(x["rating"], place, found))
+    elif min_rating is not None:
+        found.append(
+            f"{place.name}: min_rating={min_rating} needs a column 'rating'; leave min_rating out"
+        )
     found.check()
-    x.insert(0, "user", u_row); x.insert(1, "item", i_row)
+    x.insert(0, "user", u_row)
+    x.insert(1, "item", i_row)
     x = x[~unknown] if unknown.any() else x
     return *_opinions(x, len(items), min_rating, repeats, notes), items, users, notes
 
-def _opinions(x: pd.DataFrame, n_items: int, min_rating, repeats: str, notes: list) -> tuple[pd.DataFrame]:
+
+def _opinions(
+    x: pd.DataFrame, n_items: int, min_rating, repeats: str, notes: list
+) -> tuple[pd.DataFrame]:
     "Repeats first, then the rating: an opinion that was taken back is not one that is held."
     if repeats != "all":
         y = x.sort_values("timestamp", kind="stable") if "timestamp" in x else x
-        again = pd.Series(y["user"].to_numpy(np.int64)*n_items + y["item"].to_numpy()).duplicated(keep=repeats).to_numpy()
-        if again.any(): notes.append(Note("repeats", again.sum(), f"{again.sum():,} of {len(x):,} choices repeat a person's choice of an item; the {repeats} of each is kept (repeats='all' keeps all)"))
+        again = (
+            pd.Series(y["user"].to_numpy(np.int64) * n_items + y["item"].to_numpy())
+            .duplicated(keep=repeats)
+            .to_numpy()
+        )
+        if again.any():
+            notes.append(
+                Note(
+                    "repeats",
+                    again.sum(),
+                    f"{again.sum():,} of {len(x):,} choices repeat a person's choice "
+                    f"of an item; the {repeats} of each is kept (repeats='all' keeps "
+                    f"all)",
+                )
+            )
         x = y[~again].sort_index()
     if min_rating is not None:
         low = ~(x["rating"] >= min_rating)
-        if low.any(): notes.append(Note("dropped", low.sum(), f"{low.sum():,} of {len(x):,} choices are rated below {min_rating:g} or not at all"))
+        if low.any():
+            notes.append(
+                Note(
+                    "dropped",
+                    low.sum(),
+                    f"{low.sum():,} of {len(x):,} choices are rated below "
+                    f"{min_rating:g} or not at all",
+                )
+            )
         x = x[~low]
     return (x,)
 
 # %% ../nbs/00_readers.ipynb #469e7e7d
-STEMS = {"items": "items item movies products books songs tracks articles news videos recipes games artists",
-         "interactions": "interactions interaction ratings reviews clicks choices plays", "users": "users user people customers"}
+STEMS = {
+    "items": (
+        "items item movies products books songs tracks articles news videos recipes games artists"
+    ),
+    "interactions": "interactions interaction ratings reviews clicks choices plays",
+    "users": "users user people customers",
+}
+
 
 def find_tables(folder: Path) -> tuple[dict[str, Path], list[Note]]:
-    "The files of a folder that hold items, interactions and users, and a note on tables that are not read."
+    """The files of a folder that hold items, interactions and users, and a note on tables that are
+    not read."""
     files, found = {}, {}
     for f in sorted(p for p in folder.iterdir() if p.is_file()):
         stem, _, end = re.sub(r"(?i)\.gz$", "", f.name).rpartition(".")
-        if f".{end.lower()}" in SUFFIXES: files.setdefault(stem.lower(), []).append(f)
+        if f".{end.lower()}" in SUFFIXES:
+            files.setdefault(stem.lower(), []).append(f)
     order = lambda f: (SUFFIXES + (".gz",)).index(f.suffix.lower())
     for kind, stems in STEMS.items():
         best = next((files[s] for s in stems.split() if s in files), [])
-        if best: found[kind] = min(best, key=order)
+        if best:
+            found[kind] = min(best, key=order)
     for kind, known in (("items", "u.item"), ("interactions", "u.data"), ("users", "u.user")):
-        if kind not in found and (folder/known).is_file(): found[kind] = folder/known
+        if kind not in found and (folder / known).is_file():
+            found[kind] = folder / known
     for kind, end in (("items", ".item"), ("users", ".user")):  # RecBole's atomic files
-        if kind not in found and (atomic := sorted(folder.glob(f"*{end}"))): found[kind] = atomic[0]
-    rest = [f.name for fs in files.values() for f in fs if f not in found.values() and "readme" not in f.name.lower()]
+        if kind not in found and (atomic := sorted(folder.glob(f"*{end}"))):
+            found[kind] = atomic[0]
+    rest = [
+        f.name
+        for fs in files.values()
+        for f in fs
+        if f not in found.values() and "readme" not in f.name.lower()
+    ]
     return found, [Note("ignored", len(rest), f"files not read: {shown(rest)}")] if rest else []

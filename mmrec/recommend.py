@@ -19,13 +19,18 @@ from .evaluate import top_k
 
 # %% ../nbs/07_recommend.ipynb #c7666c16
 class Recommender(BaseEstimator):
-    "What all recommenders share: fit without test, score rows, recommend external ids, save and load."
+    """What all recommenders share: fit without test, score rows, recommend external ids, save and
+    load."""
 
     def fit(self, dataset: Dataset):
         "Learn from the training part; validation may be looked at, test is not there."
         d = dataset.for_fit()
-        if not d.train.nnz: raise MMRecError(f"fit: '{d.name}' has no training interaction; load it with another split=")
-        for name in _named(self): delattr(self, name)  # what an earlier fit learned
+        if not d.train.nnz:
+            raise MMRecError(
+                f"fit: '{d.name}' has no training interaction; load it with another split="
+            )
+        for name in _named(self):
+            delattr(self, name)  # what an earlier fit learned
         self.item_ids_, self.user_ids_ = d.items["item_id"].tolist(), d.users["user_id"].tolist()
         self.train_, self.seen_ = d.train, ((d.train + d.valid) > 0).astype(np.float32).tocsr()
         self._fit(d)
@@ -35,38 +40,65 @@ class Recommender(BaseEstimator):
         "Every item's score for each user row; users without history get popularity."
         rows = self._user_rows(user_rows)
         scores, new = self._score(rows), self._new(rows)
-        if len(new): scores[new] = torch.as_tensor(np.asarray(self.train_.sum(0))).to(scores)
+        if len(new):
+            scores[new] = torch.as_tensor(np.asarray(self.train_.sum(0))).to(scores)
         return scores
 
     def score_history(self, x: sp.csr_matrix) -> Float[torch.Tensor, "users items"]:
-        "Scores for anybody's choices (users x items), also of people who were not there when it was fitted."
+        """Scores for anybody's choices (users x items), also of people who were not there when it
+        was fitted."""
         self._fitted()
         x = sp.csr_matrix(x, dtype=np.float32)
-        if x.shape[1] != len(self.item_ids_): raise MMRecError(f"score_history: {x.shape[1]:,} columns; one for each of the {len(self.item_ids_):,} items is wanted")
+        if x.shape[1] != len(self.item_ids_):
+            raise MMRecError(
+                f"score_history: {x.shape[1]:,} columns; one for each of the "
+                f"{len(self.item_ids_):,} items is wanted"
+            )
         return self._from_history(x)
 
     def as_of(self, split: str) -> "Recommender":
-        "Itself before it read `split`, 'valid' or 'test'. Most read training only; one that reads more overrides this."
+        """Itself before it read `split`, 'valid' or 'test'. Most read training only; one that reads
+        more overrides this."""
         return self
 
     def _fitted(self):
-        if not hasattr(self, "train_"): raise MMRecError(f"{type(self).__name__}: not fitted; call fit(dataset) first")
+        if not hasattr(self, "train_"):
+            raise MMRecError(f"{type(self).__name__}: not fitted; call fit(dataset) first")
 
     def _user_rows(self, rows) -> Int[np.ndarray, "users"]:
         "Rows in the order given, checked: a negative one would be somebody else's."
         self._fitted()
         rows, n = np.asarray(rows), len(self.user_ids_)
-        if rows.dtype == bool or rows.ndim != 1: rows = rows_of(rows, n, "score: user_rows")
-        if not len(rows): return np.empty(0, np.int64)
+        if rows.dtype == bool or rows.ndim != 1:
+            rows = rows_of(rows, n, "score: user_rows")
+        if not len(rows):
+            return np.empty(0, np.int64)
         if rows.dtype.kind not in "iu" or rows.min() < 0 or rows.max() >= n:
-            raise MMRecError(f"score: user_rows {rows.tolist()!r:.60}; rows in 0..{n - 1:,} are wanted, ids go into recommend")
+            raise MMRecError(
+                f"score: user_rows {rows.tolist()!r:.60}; rows in 0..{n - 1:,} are "
+                f"wanted, ids go into recommend"
+            )
         return rows.astype(np.int64)
 
-    def _new(self, rows): return np.flatnonzero(np.diff(self.train_.indptr)[rows] == 0)  # which of them have no history
-    def _sound(self) -> bool: return True  # of a model that was read: whether its learned state fits together
-    def _fit(self, dataset): raise NotImplementedError
-    def _score(self, rows): return self._from_history(self.train_[rows])
-    def _from_history(self, x): raise MMRecError(f"{type(self).__name__} knows only the users it was fitted with; fit it again")
+    # which of them have no history
+    def _new(self, rows):
+        return np.flatnonzero(np.diff(self.train_.indptr)[rows] == 0)
+
+    # of a model that was read: whether its learned state fits together
+    def _sound(self) -> bool:
+        return True
+
+    def _fit(self, dataset):
+        raise NotImplementedError
+
+    def _score(self, rows):
+        return self._from_history(self.train_[rows])
+
+    def _from_history(self, x):
+        raise MMRecError(
+            f"{type(self).__name__} knows only the users it was fitted with; fit it again"
+        )
+
 
 def _named(model: Recommender) -> dict:
     "The attributes that are learned state."
@@ -75,48 +107,87 @@ def _named(model: Recommender) -> dict:
 # %% ../nbs/07_recommend.ipynb #fbc02adf
 class Popular(Recommender):
     "The items with the most training interactions, to everybody."
-    def _fit(self, dataset): self.popularity_ = torch.from_numpy(np.asarray(dataset.train.sum(0), np.float32).ravel())
-    def _from_history(self, x): return self.popularity_.repeat(x.shape[0], 1)
+
+    def _fit(self, dataset):
+        self.popularity_ = torch.from_numpy(np.asarray(dataset.train.sum(0), np.float32).ravel())
+
+    def _from_history(self, x):
+        return self.popularity_.repeat(x.shape[0], 1)
 
 # %% ../nbs/07_recommend.ipynb #51f913a5
-def recommend(self: Recommender, user_ids=None, k: int = 10, exclude_seen: bool = True, candidates=None) -> pd.DataFrame:
-    "The best k items (among the item ids `candidates`, if given) per user id: user, item, rank from 1, score."
+def recommend(
+    self: Recommender, user_ids=None, k: int = 10, exclude_seen: bool = True, candidates=None
+) -> pd.DataFrame:
+    """The best k items (among the item ids `candidates`, if given) per user id: user, item, rank
+    from 1, score."""
     k = whole(k, "recommend: k")
     self._fitted()
     rows = np.arange(len(self.user_ids_)) if user_ids is None else _lookup(self, "user", user_ids)
     allowed = np.ones(len(self.item_ids_), bool)
-    if candidates is not None: allowed[:] = np.isin(np.arange(len(allowed)), _lookup(self, "item", candidates))
-    if k > allowed.sum(): warnings.warn(f"recommend: k={k}, but there are {allowed.sum()} items to rank", stacklevel=2)
-    frames, size = [], max(1, 2**23//len(allowed))
-    for block in (rows[i:i + size] for i in range(0, len(rows), size)):
+    if candidates is not None:
+        allowed[:] = np.isin(np.arange(len(allowed)), _lookup(self, "item", candidates))
+    if k > allowed.sum():
+        warnings.warn(
+            f"recommend: k={k}, but there are {allowed.sum()} items to rank", stacklevel=2
+        )
+    frames, size = [], max(1, 2**23 // len(allowed))
+    for block in (rows[i : i + size] for i in range(0, len(rows), size)):
         s = self.score(block).clone()
         seen = self.seen_[block].tocoo()
-        if exclude_seen: s[torch.from_numpy(seen.row).long(), torch.from_numpy(seen.col).long()] = -torch.inf
-        frames.append(_frame(s.masked_fill(torch.from_numpy(~allowed).to(s.device), -torch.inf), k, self.item_ids_).assign(user=lambda f: block[f["user"]]))
-    out = pd.concat(frames, ignore_index=True) if frames else _frame(torch.empty(0, len(allowed)), k, self.item_ids_)
+        if exclude_seen:
+            s[torch.from_numpy(seen.row).long(), torch.from_numpy(seen.col).long()] = -torch.inf
+        frames.append(
+            _frame(
+                s.masked_fill(torch.from_numpy(~allowed).to(s.device), -torch.inf),
+                k,
+                self.item_ids_,
+            ).assign(user=lambda f: block[f["user"]])
+        )
+    out = (
+        pd.concat(frames, ignore_index=True)
+        if frames
+        else _frame(torch.empty(0, len(allowed)), k, self.item_ids_)
+    )
     return out.assign(user=np.asarray(self.user_ids_, dtype=object)[out["user"]])
+
 
 def _texts(ids, what: str) -> list[str]:  # what: "user" or "item"
     "External ids as texts; a single one is a list of one."
     ids = [ids] if isinstance(ids, (str, bytes)) or np.isscalar(ids) else list(ids)
     for i in ids:
-        if isinstance(i, (list, tuple, set, dict, np.ndarray)): raise MMRecError(f"{what}_id {i!r:.60}: a {type(i).__name__} where one id is wanted")
+        if isinstance(i, (list, tuple, set, dict, np.ndarray)):
+            raise MMRecError(f"{what}_id {i!r:.60}: a {type(i).__name__} where one id is wanted")
     return [str(i) for i in ids]
+
 
 def _lookup(model: Recommender, what: str, ids) -> Int[np.ndarray, "ids"]:  # what: "user" or "item"
     "Rows of external ids; the table is built at the first question, not at each."
     known, tables = getattr(model, f"{what}_ids_"), model.__dict__.setdefault("_tables", {})
-    if what not in tables or tables[what][0] is not known: tables[what] = known, pd.Index(known)
+    if what not in tables or tables[what][0] is not known:
+        tables[what] = known, pd.Index(known)
     ids = _texts(ids, what)
     rows = tables[what][1].get_indexer(ids)
-    if (rows < 0).any(): raise MMRecError(f"{what}_id '{ids[int(np.argmin(rows))]!s:.80}' was not there when this model was fitted; fit again, or check the id")
+    if (rows < 0).any():
+        raise MMRecError(
+            f"{what}_id '{ids[int(np.argmin(rows))]!s:.80}' was not there when this "
+            f"model was fitted; fit again, or check the id"
+        )
     return rows
+
 
 def _frame(scores, k, item_ids) -> pd.DataFrame:
     "Top k of each row as a table; places that nothing fills are left out."
     item, value = (x.cpu().numpy() for x in top_k(scores, k))
     user, place = np.nonzero(value > -np.inf)
-    return pd.DataFrame({"user": user, "item": np.asarray(item_ids, dtype=object)[item[user, place]], "rank": place + 1, "score": value[user, place]})
+    return pd.DataFrame(
+        {
+            "user": user,
+            "item": np.asarray(item_ids, dtype=object)[item[user, place]],
+            "rank": place + 1,
+            "score": value[user, place],
+        }
+    )
+
 
 Recommender.recommend = recommend
 
@@ -125,227 +196,422 @@ def similar_items(self: Recommender, item_id, k: int = 10) -> pd.DataFrame:
     "The k items nearest to one, in this model's own sense: item, rank, score."
     k = whole(k, "similar_items: k")
     self._fitted()
-    if not (isinstance(item_id, (str, bytes)) or np.isscalar(item_id)): raise MMRecError(f"similar_items: item_id {item_id!r:.60}: a {type(item_id).__name__} where one id is wanted")
+    if not (isinstance(item_id, (str, bytes)) or np.isscalar(item_id)):
+        raise MMRecError(
+            f"similar_items: item_id {item_id!r:.60}: a {type(item_id).__name__} "
+            f"where one id is wanted"
+        )
     row = _lookup(self, "item", item_id)
     s = torch.as_tensor(self._similar(int(row[0]))).reshape(1, -1).clone()
     s[0, row[0]] = -torch.inf
     return _frame(s, k, self.item_ids_).drop(columns="user")
 
+
 def _similar(self: Recommender, row: int) -> Float[torch.Tensor, "items"]:
     "Scores for someone who chose only item `row`; models with item vectors override it."
-    one = sp.csr_matrix(([1.], ([0], [row])), shape=(1, len(self.item_ids_)), dtype=np.float32)
+    one = sp.csr_matrix(([1.0], ([0], [row])), shape=(1, len(self.item_ids_)), dtype=np.float32)
     return self.score_history(one)[0]
+
 
 def check(self: Recommender, dataset: Dataset):
     "MMRecError if the model was fitted on other users or items than `dataset` holds."
     self._fitted()
-    for mine, theirs, what in ((self.user_ids_, dataset.users["user_id"], "users"), (self.item_ids_, dataset.items["item_id"], "items")):
+    for mine, theirs, what in (
+        (self.user_ids_, dataset.users["user_id"], "users"),
+        (self.item_ids_, dataset.items["item_id"], "items"),
+    ):
         if mine != theirs.tolist():
-            raise MMRecError(f"{type(self).__name__} was fitted on another data set ({len(mine)} {what}, here {len(theirs)} in '{dataset.name}'); fit it on this one")
+            raise MMRecError(
+                f"{type(self).__name__} was fitted on another data set ({len(mine)} "
+                f"{what}, here {len(theirs)} in '{dataset.name}'); fit it on this one"
+            )
+
 
 Recommender.similar_items, Recommender._similar, Recommender.check = similar_items, _similar, check
 
 # %% ../nbs/07_recommend.ipynb #e2875ee3
 def _spec(model: Recommender, arrays: dict, prefix: str = "") -> dict:
-    "A recommender as plain values; its arrays go into `arrays`. A recommender inside it, as a setting or learned, likewise."
+    """A recommender as plain values; its arrays go into `arrays`. A recommender inside it, as a
+    setting or learned, likewise."""
     cls, plain, kinds, inner = type(model), {}, {}, {}
     params = model.get_params(deep=False)
-    settings = {n: _spec(v, arrays, f"{prefix}{n}/") for n, v in params.items() if isinstance(v, Recommender)}
+    settings = {
+        n: _spec(v, arrays, f"{prefix}{n}/")
+        for n, v in params.items()
+        if isinstance(v, Recommender)
+    }
     for name, v in _named(model).items():
         at = prefix + name
         if sp.issparse(v):
-            v = v.tocsr(); v.sum_duplicates(); kinds[name] = ["csr", *v.shape]
-            arrays |= {f"{at}.{part}": np.ascontiguousarray(getattr(v, part)) for part in ("data", "indices", "indptr")}
+            v = v.tocsr()
+            v.sum_duplicates()
+            kinds[name] = ["csr", *v.shape]
+            arrays |= {
+                f"{at}.{part}": np.ascontiguousarray(getattr(v, part))
+                for part in ("data", "indices", "indptr")
+            }
         elif isinstance(v, torch.Tensor):
             v = v.detach().cpu()
-            kinds[name], arrays[at] = ["tensor"], np.ascontiguousarray((v.float() if v.dtype is torch.bfloat16 else v).numpy())
-        elif isinstance(v, np.ndarray): kinds[name], arrays[at] = ["array"], np.ascontiguousarray(v)
-        elif isinstance(v, Recommender): inner[name] = _spec(v, arrays, f"{at}/")
-        else: plain[name] = v
-    return {"class": cls.__qualname__, "module": cls.__module__, "params": {n: v for n, v in params.items() if n not in settings},
-            "settings": settings, "plain": plain, "kinds": kinds, "inner": inner}
+            kinds[name], arrays[at] = (
+                ["tensor"],
+                np.ascontiguousarray((v.float() if v.dtype is torch.bfloat16 else v).numpy()),
+            )
+        elif isinstance(v, np.ndarray):
+            kinds[name], arrays[at] = ["array"], np.ascontiguousarray(v)
+        elif isinstance(v, Recommender):
+            inner[name] = _spec(v, arrays, f"{at}/")
+        else:
+            plain[name] = v
+    return {
+        "class": cls.__qualname__,
+        "module": cls.__module__,
+        "params": {n: v for n, v in params.items() if n not in settings},
+        "settings": settings,
+        "plain": plain,
+        "kinds": kinds,
+        "inner": inner,
+    }
+
 
 def _digest(meta: dict, arrays: dict) -> str:
-    "A hash of all that a saved model is: every setting, every plain value, every byte, type and shape of its arrays."
-    h = hashlib.blake2b(json.dumps({n: v for n, v in meta.items() if n not in ("key", "digest")}, sort_keys=True).encode(), digest_size=16)
+    """A hash of all that a saved model is: every setting, every plain value, every byte, type and
+    shape of its arrays."""
+    h = hashlib.blake2b(
+        json.dumps(
+            {n: v for n, v in meta.items() if n not in ("key", "digest")}, sort_keys=True
+        ).encode(),
+        digest_size=16,
+    )
     for name in sorted(arrays):
         a = np.ascontiguousarray(arrays[name])
-        h.update(f"{name}:{a.dtype}:{a.shape};".encode()); h.update(a.reshape(-1).view(np.uint8).data)
+        h.update(f"{name}:{a.dtype}:{a.shape};".encode())
+        h.update(a.reshape(-1).view(np.uint8).data)
     return h.hexdigest()
+
 
 @contextlib.contextmanager
 def _alone(folder: Path):
-    "One at a time in a folder, where the system has locks for folders; whether it has. A kill lets go."
+    """One at a time in a folder, where the system has locks for folders; whether it has. A kill
+    lets go."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY) if os.name == "posix" else None
-    except OSError as e: raise MMRecError(f"{folder.name:.80}: cannot be written ({e.strerror}); choose another folder") from None
+    except OSError as e:
+        raise MMRecError(
+            f"{folder.name:.80}: cannot be written ({e.strerror}); choose another folder"
+        ) from None
     try:
         if handle is not None:
             import fcntl
+
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield handle is not None
     finally:
-        if handle is not None: os.close(handle)
+        if handle is not None:
+            os.close(handle)
+
 
 def save(self: Recommender, folder) -> Path:
-    "Write settings and plain state to model.json, arrays to model.safetensors; a kill leaves the old model or the new one."
+    """Write settings and plain state to model.json, arrays to model.safetensors; a kill leaves the
+    old model or the new one."""
     folder, arrays, key = Path(folder), {}, uuid.uuid4().hex
     self._fitted()
     meta = _spec(self, arrays)
-    try: text = json.dumps(meta)
-    except TypeError as e: raise MMRecError(f"{type(self).__name__}.save: {e}; learned state must be arrays or plain values") from None
+    try:
+        text = json.dumps(meta)
+    except TypeError as e:
+        raise MMRecError(
+            f"{type(self).__name__}.save: {e}; learned state must be arrays or plain values"
+        ) from None
     text = json.dumps(meta | {"key": key, "digest": _digest(json.loads(text), arrays)})
     with _alone(folder) as locked:
-        new = write_atomic(folder/f"model.{key}.safetensors", lambda p: save_file(arrays, p, metadata={"key": key}))
-        write_atomic(folder/"model.json", lambda p: Path(p).write_text(text, encoding="utf-8"))  # from here on it is the new one
-        os.replace(new, folder/"model.safetensors")
-        for stray in (*folder.glob("model.*.safetensors"), *folder.glob(".model.*")):  # of saves that were killed
+        new = write_atomic(
+            folder / f"model.{key}.safetensors",
+            lambda p: save_file(arrays, p, metadata={"key": key}),
+        )
+        # from here on it is the new one
+        write_atomic(folder / "model.json", lambda p: Path(p).write_text(text, encoding="utf-8"))
+        os.replace(new, folder / "model.safetensors")
+        # of saves that were killed
+        for stray in (*folder.glob("model.*.safetensors"), *folder.glob(".model.*")):
             with contextlib.suppress(OSError):
-                if locked or time.time() - stray.stat().st_mtime > 3600: stray.unlink()
+                if locked or time.time() - stray.stat().st_mtime > 3600:
+                    stray.unlink()
     return folder
+
 
 Recommender.save = save
 
 # %% ../nbs/07_recommend.ipynb #40abfb60
 def _known_class(module, name):
-    "The recommender of this module and name; only modules of mmrec are imported, others must be there already."
-    if not isinstance(module, str) or not isinstance(name, str): raise MMRecError("no class is named")
+    """The recommender of this module and name; only modules of mmrec are imported, others must be
+    there already."""
+    if not isinstance(module, str) or not isinstance(name, str):
+        raise MMRecError("no class is named")
     if re.fullmatch(r"mmrec(\.[a-z][a-z0-9_]*)+", module):
-        with contextlib.suppress(ImportError): importlib.import_module(module)
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
     todo, known = [Recommender], {}
-    for cls in todo: todo += cls.__subclasses__(); known[cls.__module__, cls.__qualname__] = cls  # of two the younger
+    # of two the younger
+    for cls in todo:
+        todo += cls.__subclasses__()
+        known[cls.__module__, cls.__qualname__] = cls
     found = known.get((module, name))
-    if found in (None, Recommender): raise MMRecError(f"class '{name:.60}' of module '{module:.60}' is not known; import the module that defines it, then load")
+    if found in (None, Recommender):
+        raise MMRecError(
+            f"class '{name:.60}' of module '{module:.60}' is not known; import the "
+            f"module that defines it, then load"
+        )
     return found
+
 
 def _csr(parts: list, shape: list) -> sp.csr_matrix:
     "A sparse matrix whose indices are in range, ascending and once each in every row."
     data, indices, indptr = parts
-    if len(shape) != 2 or not all(isinstance(n, int) and 0 <= n < 2**31 for n in shape): raise MMRecError(f"shape {shape}")
-    if data.ndim != 1 or data.dtype.kind not in "fiub" or any(x.ndim != 1 or x.dtype.kind != "i" for x in (indices, indptr)): raise MMRecError("types of a sparse matrix")
-    if len(indptr) != shape[0] + 1 or indptr[0] or indptr[-1] != len(data) or len(indices) != len(data) or (np.diff(indptr) < 0).any():
+    if len(shape) != 2 or not all(isinstance(n, int) and 0 <= n < 2**31 for n in shape):
+        raise MMRecError(f"shape {shape}")
+    if (
+        data.ndim != 1
+        or data.dtype.kind not in "fiub"
+        or any(x.ndim != 1 or x.dtype.kind != "i" for x in (indices, indptr))
+    ):
+        raise MMRecError("types of a sparse matrix")
+    if (
+        len(indptr) != shape[0] + 1
+        or indptr[0]
+        or indptr[-1] != len(data)
+        or len(indices) != len(data)
+        or (np.diff(indptr) < 0).any()
+    ):
         raise MMRecError("rows of a sparse matrix")
     if len(indices):
-        first = np.zeros(len(indices), bool); first[indptr[:-1][np.diff(indptr) > 0]] = True
-        if indices.min() < 0 or indices.max() >= shape[1]: raise MMRecError("columns of a sparse matrix")
-        if (np.diff(indices) <= 0)[~first[1:]].any(): raise MMRecError("order of the columns of a sparse matrix")
+        first = np.zeros(len(indices), bool)
+        first[indptr[:-1][np.diff(indptr) > 0]] = True
+        if indices.min() < 0 or indices.max() >= shape[1]:
+            raise MMRecError("columns of a sparse matrix")
+        if (np.diff(indices) <= 0)[~first[1:]].any():
+            raise MMRecError("order of the columns of a sparse matrix")
     return sp.csr_matrix((data, indices, indptr), shape=shape)
 
+
 def _state(meta: dict, arrays: dict, prefix: str = "", fitted: bool = True) -> Recommender:
-    "The recommender that `_spec` described, everything checked; one that is a setting need not be fitted."
+    """The recommender that `_spec` described, everything checked; one that is a setting need not be
+    fitted."""
     cls = _known_class(meta["module"], meta["class"])
     unknown = {*meta["params"], *meta["settings"]} - set(cls._get_param_names())
-    if unknown: raise MMRecError(f"{cls.__name__} has no setting '{min(unknown):.60}'")
-    model = cls(**meta["params"], **{n: _state(v, arrays, f"{prefix}{n}/", False) for n, v in meta["settings"].items()})
-    state = dict(meta["plain"]) | {n: _state(v, arrays, f"{prefix}{n}/") for n, v in meta["inner"].items()}
+    if unknown:
+        raise MMRecError(f"{cls.__name__} has no setting '{min(unknown):.60}'")
+    model = cls(
+        **meta["params"],
+        **{n: _state(v, arrays, f"{prefix}{n}/", False) for n, v in meta["settings"].items()},
+    )
+    state = dict(meta["plain"]) | {
+        n: _state(v, arrays, f"{prefix}{n}/") for n, v in meta["inner"].items()
+    }
     for name, (kind, *shape) in meta["kinds"].items():
-        if kind not in ("csr", "tensor", "array"): raise MMRecError(f"kind '{kind!s:.60}'")
-        found = [arrays[prefix + name + part] for part in ((".data", ".indices", ".indptr") if kind == "csr" else ("",))]
-        if any(a.dtype.kind == "f" and np.isnan(a).any() for a in found): raise MMRecError(f"NaN in {name:.60}")
-        state[name] = _csr(found, shape) if kind == "csr" else torch.from_numpy(found[0]) if kind == "tensor" else found[0]
+        if kind not in ("csr", "tensor", "array"):
+            raise MMRecError(f"kind '{kind!s:.60}'")
+        found = [
+            arrays[prefix + name + part]
+            for part in ((".data", ".indices", ".indptr") if kind == "csr" else ("",))
+        ]
+        if any(a.dtype.kind == "f" and np.isnan(a).any() for a in found):
+            raise MMRecError(f"NaN in {name:.60}")
+        state[name] = (
+            _csr(found, shape)
+            if kind == "csr"
+            else torch.from_numpy(found[0])
+            if kind == "tensor"
+            else found[0]
+        )
     for name, v in state.items():
-        if not name.isidentifier() or not name.endswith("_") or name.startswith("_") or hasattr(cls, name): raise MMRecError(f"state '{name:.60}'")
+        if (
+            not name.isidentifier()
+            or not name.endswith("_")
+            or name.startswith("_")
+            or hasattr(cls, name)
+        ):
+            raise MMRecError(f"state '{name:.60}'")
         setattr(model, name, v)
-    if not state and not fitted: return model
+    if not state and not fitted:
+        return model
     for ids in (model.user_ids_, model.item_ids_):
-        if not isinstance(ids, list) or not all(isinstance(i, str) for i in ids) or len(set(ids)) != len(ids): raise MMRecError("ids that are no list of different texts")
+        if (
+            not isinstance(ids, list)
+            or not all(isinstance(i, str) for i in ids)
+            or len(set(ids)) != len(ids)
+        ):
+            raise MMRecError("ids that are no list of different texts")
     for x in (model.train_, model.seen_):
-        if not sp.issparse(x) or x.shape != (len(model.user_ids_), len(model.item_ids_)): raise MMRecError("choices that do not fit the ids")
-    if not model._sound(): raise MMRecError("learned state that does not fit together")
+        if not sp.issparse(x) or x.shape != (len(model.user_ids_), len(model.item_ids_)):
+            raise MMRecError("choices that do not fit the ids")
+    if not model._sound():
+        raise MMRecError("learned state that does not fit together")
     return model
+
 
 def _proven(model: Recommender) -> Recommender:
     "The same, once it has scored a few people and one item's relatives: numbers, one per item."
-    rows = np.unique(np.r_[0, len(model.user_ids_) - 1, np.flatnonzero(np.diff(model.train_.indptr))[:8]])
+    rows = np.unique(
+        np.r_[0, len(model.user_ids_) - 1, np.flatnonzero(np.diff(model.train_.indptr))[:8]]
+    )
     with contextlib.suppress(NotImplementedError):
         s = model.score(rows)
-        if s.shape != (len(rows), len(model.item_ids_)) or s.isnan().any(): raise MMRecError("scores that are no numbers")
-        with contextlib.suppress(MMRecError): model.similar_items(model.item_ids_[0], 1)  # some say that they have none
+        if s.shape != (len(rows), len(model.item_ids_)) or s.isnan().any():
+            raise MMRecError("scores that are no numbers")
+        # some say that they have none
+        with contextlib.suppress(MMRecError):
+            model.similar_items(model.item_ids_[0], 1)
     return model
 
+
 def load_recommender(folder, dataset: Dataset | None = None) -> Recommender:
-    "Read and check what `save` wrote; with `dataset`, check that it was fitted on these users and items."
+    """Read and check what `save` wrote; with `dataset`, check that it was fitted on these users and
+    items."""
     try:
         folder = Path(folder)
         for last in (False, True):  # somebody may be replacing it just now: once more
-            meta = json.loads((folder/"model.json").read_text(encoding="utf-8"))
+            meta = json.loads((folder / "model.json").read_text(encoding="utf-8"))
             key = meta["key"]
-            if not re.fullmatch("[0-9a-f]{32}", key): raise ValueError("key")
-            waiting = folder/f"model.{key}.safetensors"  # written, not renamed yet: the save was killed
-            file = waiting if waiting.is_file() else folder/"model.safetensors"
+            if not re.fullmatch("[0-9a-f]{32}", key):
+                raise ValueError("key")
+            # written, not renamed yet: the save was killed
+            waiting = folder / f"model.{key}.safetensors"
+            file = waiting if waiting.is_file() else folder / "model.safetensors"
             try:
-                with safe_open(str(file), "np") as f: same = (f.metadata() or {}).get("key") == key
+                with safe_open(str(file), "np") as f:
+                    same = (f.metadata() or {}).get("key") == key
                 arrays = load_file(file)
             except FileNotFoundError:
-                if last: raise
+                if last:
+                    raise
                 continue
-            if same: break
+            if same:
+                break
         digest, wanted = _digest(meta, arrays), meta["digest"]
     except Exception as e:
-        raise MMRecError(f"{getattr(folder, 'name', folder)!s:.80}: no saved recommender ({type(e).__name__}); it needs model.json and model.safetensors, as save(folder) writes them") from None
-    if not same: raise MMRecError(f"{folder.name}: model.json and model.safetensors are of two different saves; save again")
-    if digest != wanted: raise MMRecError(f"{folder.name}: model.json or model.safetensors was changed after it was saved; save again, or get it again from where it was made")
-    try: model = _proven(_state(meta, arrays))
+        raise MMRecError(
+            f"{getattr(folder, 'name', folder)!s:.80}: no saved recommender "
+            f"({type(e).__name__}); it needs model.json and model.safetensors, as "
+            f"save(folder) writes them"
+        ) from None
+    if not same:
+        raise MMRecError(
+            f"{folder.name}: model.json and model.safetensors are of two different "
+            f"saves; save again"
+        )
+    if digest != wanted:
+        raise MMRecError(
+            f"{folder.name}: model.json or model.safetensors was changed after it was "
+            f"saved; save again, or get it again from where it was made"
+        )
+    try:
+        model = _proven(_state(meta, arrays))
     except Exception as e:  # whatever a crafted file makes of a model: one line
         why = str(e) if isinstance(e, MMRecError) else type(e).__name__
-        raise MMRecError(f"{folder.name}: is no recommender that can be used ({' '.join(why.split()):.160}); save it again") from None
-    if dataset is not None: model.check(dataset)
+        raise MMRecError(
+            f"{folder.name}: is no recommender that can be used "
+            f"({' '.join(why.split()):.160}); save it again"
+        ) from None
+    if dataset is not None:
+        model.check(dataset)
     return model
+
 
 Recommender.load = staticmethod(load_recommender)
 
 # %% ../nbs/07_recommend.ipynb #25734f23
 def row_top_k(make_rows, n: int, m: int, size: int | None = None) -> sp.csr_matrix:
-    "Sparse n x n matrix that keeps the m largest positive entries of each row; `make_rows(slice)` gives dense rows, block by block."
-    size, m, data, cols, count = size or max(1, 2**24//n), min(whole(m, "neighbours"), n), [], [], []
+    """Sparse n x n matrix that keeps the m largest positive entries of each row; `make_rows(slice)`
+    gives dense rows, block by block."""
+    size, m, data, cols, count = (
+        size or max(1, 2**24 // n),
+        min(whole(m, "neighbours"), n),
+        [],
+        [],
+        [],
+    )
     for i in range(0, n, size):
         rows = torch.as_tensor(make_rows(slice(i, min(i + size, n))))
         value, col = rows.topk(min(m + 1, n), 1)
-        if m < n:  # the last place is shared: by `tie_order`, on every machine and in blocks of any size
+        # the last place is shared: by `tie_order`, on every machine and in blocks of any size
+        if m < n:
             tied = ((value[:, m - 1] == value[:, m]) & (value[:, m] > 0)).nonzero()[:, 0]
             value, col = value[:, :m], col[:, :m]
-            if len(tied): col[tied], value[tied] = top_k(rows[tied], m)
+            if len(tied):
+                col[tied], value[tied] = top_k(rows[tied], m)
         keep = value > 0
-        data.append(value[keep].numpy()); cols.append(col[keep].numpy()); count.append(keep.sum(1).numpy())
+        data.append(value[keep].numpy())
+        cols.append(col[keep].numpy())
+        count.append(keep.sum(1).numpy())
     indptr = np.concatenate([[0], np.cumsum(np.concatenate(count))])
-    return sp.csr_matrix((np.concatenate(data).astype(np.float32), np.concatenate(cols), indptr), shape=(n, n))
+    return sp.csr_matrix(
+        (np.concatenate(data).astype(np.float32), np.concatenate(cols), indptr), shape=(n, n)
+    )
+
 
 class ItemKNN(Recommender):
-    "Items chosen by the same people as the user's items (Sarwar et al. 2001: cosine, m nearest, shrinkage)."
-    def __init__(self, neighbours=100, shrink=0.): self.neighbours, self.shrink = neighbours, shrink
+    """Items chosen by the same people as the user's items (Sarwar et al. 2001: cosine, m nearest,
+    shrinkage)."""
+
+    def __init__(self, neighbours=100, shrink=0.0):
+        self.neighbours, self.shrink = neighbours, shrink
 
     def _fit(self, dataset):
         x, xt = dataset.train, dataset.train.T.tocsr()
         root = np.sqrt(np.asarray(x.sum(0)).ravel())
+
         def cosine(s):
-            out = (xt[s] @ x).toarray()/(root[s, None]*root + self.shrink + 1e-12)
+            out = (xt[s] @ x).toarray() / (root[s, None] * root + self.shrink + 1e-12)
             out[np.arange(len(out)), np.arange(len(root))[s]] = 0  # no item is its own neighbour
             return out
-        self.similar_ = row_top_k(cosine, len(root), self.neighbours).T.tocsr()  # each target keeps its m nearest
 
-    def _from_history(self, x): return torch.from_numpy((x @ self.similar_).toarray())
+        # each target keeps its m nearest
+        self.similar_ = row_top_k(cosine, len(root), self.neighbours).T.tocsr()
+
+    def _from_history(self, x):
+        return torch.from_numpy((x @ self.similar_).toarray())
 
 # %% ../nbs/07_recommend.ipynb #1fb02b8d
-def content_vectors(dataset: Dataset, weights: dict | None = None) -> Float[np.ndarray, "items dim"]:
-    "All modalities side by side: each centred over the items that have it, scaled to length sqrt(weight), zero where absent."
-    use = dict.fromkeys(dataset.features, 1.) if weights is None else weights
-    if not use: raise MMRecError(f"'{dataset.name}' has no features; run encode_items (chapter 02) first")
+def content_vectors(
+    dataset: Dataset, weights: dict | None = None
+) -> Float[np.ndarray, "items dim"]:
+    """All modalities side by side: each centred over the items that have it, scaled to length
+    sqrt(weight), zero where absent."""
+    use = dict.fromkeys(dataset.features, 1.0) if weights is None else weights
+    if not use:
+        raise MMRecError(f"'{dataset.name}' has no features; run encode_items (chapter 02) first")
     parts = []
     for m, w in use.items():
-        if m not in dataset.features: raise MMRecError(f"no features '{m}' in '{dataset.name}' (there are: {', '.join(dataset.features) or 'none'})")
+        if m not in dataset.features:
+            raise MMRecError(
+                f"no features '{m}' in '{dataset.name}' (there are: "
+                f"{', '.join(dataset.features) or 'none'})"
+            )
         f = dataset.features[m]
-        if not 0 <= w < np.inf: raise MMRecError(f"weight {w} of '{m}': it must not be negative")
-        v = (f.values - f.values[f.present].mean(0))*f.present[:, None] if f.present.any() else f.values*0
-        parts.append(np.sqrt(w)*v/np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-9))
+        if not 0 <= w < np.inf:
+            raise MMRecError(f"weight {w} of '{m}': it must not be negative")
+        v = (
+            (f.values - f.values[f.present].mean(0)) * f.present[:, None]
+            if f.present.any()
+            else f.values * 0
+        )
+        parts.append(np.sqrt(w) * v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-9))
     return np.concatenate(parts, 1).astype(np.float32)
+
 
 class ContentKNN(Recommender):
     "Items that look, read and sound like the user's items; works for items nobody has chosen."
-    def __init__(self, weights=None): self.weights = weights  # modality -> weight; default: all alike
 
-    def _fit(self, dataset): self.vectors_ = torch.from_numpy(content_vectors(dataset, self.weights))
+    # modality -> weight; default: all alike
+    def __init__(self, weights=None):
+        self.weights = weights
+
+    def _fit(self, dataset):
+        self.vectors_ = torch.from_numpy(content_vectors(dataset, self.weights))
 
     def _from_history(self, x):
-        mean = (x @ self.vectors_.numpy())/np.maximum(np.diff(x.indptr), 1)[:, None].astype(np.float32)
+        mean = (x @ self.vectors_.numpy()) / np.maximum(np.diff(x.indptr), 1)[:, None].astype(
+            np.float32
+        )
         return torch.from_numpy(mean) @ self.vectors_.T

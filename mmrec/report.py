@@ -17,33 +17,64 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import MMRecError  # everything else waits until a report runs: a command line answers at once
-if TYPE_CHECKING: import pandas as pd
+# everything else waits until a report runs: a command line answers at once
+from . import MMRecError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # %% ../nbs/10_report.ipynb #08cac2d6
 def notebooks() -> dict[str, Path]:
     "Every notebook that can be run, by name: reports first, then the chapters, then benchmarks."
     here = Path(__file__).parent if "__file__" in globals() else Path.cwd()
-    home = next((p for p in (here/"nbs", here.parent/"nbs", here) if (p/"index.ipynb").is_file() or (p/"00_data.ipynb").is_file()), None)
-    if home is None: raise MMRecError("the notebooks of mmrec are not where they should be; install mmrec again")
-    found = [*sorted((home/"reports").glob("*.ipynb")), *sorted(home.glob("*.ipynb")), *sorted((home/"benchmarks").glob("*.ipynb"))]
+    home = next(
+        (
+            p
+            for p in (here / "nbs", here.parent / "nbs", here)
+            if (p / "index.ipynb").is_file() or (p / "00_data.ipynb").is_file()
+        ),
+        None,
+    )
+    if home is None:
+        raise MMRecError("the notebooks of mmrec are not where they should be; install mmrec again")
+    found = [
+        *sorted((home / "reports").glob("*.ipynb")),
+        *sorted(home.glob("*.ipynb")),
+        *sorted((home / "benchmarks").glob("*.ipynb")),
+    ]
     return {(f"benchmarks/{f.stem}" if f.parent.name == "benchmarks" else f.stem): f for f in found}
 
-def find_notebook(name: str) -> Path:  # a name as `mmrec list` prints it, or the path of a notebook of your own
+
+# a name as `mmrec list` prints it, or the path of a notebook of your own
+def find_notebook(name: str) -> Path:
     "The notebook of that name; MMRecError with the known names."
-    if name.endswith(".ipynb") and os.path.isfile(name): return Path(name)  # os: a path too long is just no file
+    # os: a path too long is just no file
+    if name.endswith(".ipynb") and os.path.isfile(name):
+        return Path(name)
     known = notebooks()
-    if name in known: return known[name]
-    raise MMRecError(f"no notebook '{name[:80]}'; there are {', '.join(known)}, or give the path of your own .ipynb")
+    if name in known:
+        return known[name]
+    raise MMRecError(
+        f"no notebook '{name[:80]}'; there are {', '.join(known)}, or give the path "
+        f"of your own .ipynb"
+    )
 
 # %% ../nbs/10_report.ipynb #50e20328
 def _utf8(name: str, text: str) -> None:
-    try: text.encode("utf-8")
-    except UnicodeEncodeError: raise MMRecError(f"parameter '{name}': {text.encode('utf-8', 'backslashreplace').decode()[:80]} is not UTF-8; rename the file or folder") from None
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise MMRecError(
+            f"parameter '{name}': "
+            f"{text.encode('utf-8', 'backslashreplace').decode()[:80]} is not UTF-8; "
+            f"rename the file or folder"
+        ) from None
+
 
 @dataclass(frozen=True)
 class Parameter:
     "One line of a notebook's `parameters` cell."
+
     name: str
     default: object
     help: str = ""
@@ -52,20 +83,40 @@ class Parameter:
     def parse(self, text: str):  # as typed on a command line
         "The value of `text` in the type of the default; MMRecError if it is none."
         kind = type(self.default)
-        if isinstance(text, str) and not text.isascii(): _utf8(self.name, text)
-        if kind is str or not isinstance(text, str): value = text
-        elif kind is bool: value = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
+        if isinstance(text, str) and not text.isascii():
+            _utf8(self.name, text)
+        if kind is str or not isinstance(text, str):
+            value = text
+        elif kind is bool:
+            value = {
+                "true": True,
+                "1": True,
+                "yes": True,
+                "false": False,
+                "0": False,
+                "no": False,
+            }.get(text.lower(), text)
         else:
-            try: value = ast.literal_eval(text)
-            except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError): value = text
-        if kind is dict and value is text and isinstance(text, str) and ":" in text: value = dict(p.split(":", 1) for p in text.split(",") if ":" in p)
-        if kind is list and value is text and isinstance(text, str): value = [p.strip() for p in text.split(",") if p.strip()]
-        if kind is list and type(value) is tuple: value = list(value)
-        if kind is float and type(value) is int: value = float(value)
+            try:
+                value = ast.literal_eval(text)
+            except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+                value = text
+        if kind is dict and value is text and isinstance(text, str) and ":" in text:
+            value = dict(p.split(":", 1) for p in text.split(",") if ":" in p)
+        if kind is list and value is text and isinstance(text, str):
+            value = [p.strip() for p in text.split(",") if p.strip()]
+        if kind is list and type(value) is tuple:
+            value = list(value)
+        if kind is float and type(value) is int:
+            value = float(value)
         if self.default is not None and type(value) is not kind:
             several = f"; several values? --grid {self.name}={text}" if "," in str(text) else ""
-            raise MMRecError(f"parameter '{self.name}': {text!r} is not of type {kind.__name__}; the default is {self.default!r}{several}")
+            raise MMRecError(
+                f"parameter '{self.name}': {text!r} is not of type {kind.__name__}; "
+                f"the default is {self.default!r}{several}"
+            )
         return value
+
 
 def _read(notebook) -> dict:
     "A notebook as the JSON it is, each source one string; one clear line if it is none."
@@ -73,29 +124,44 @@ def _read(notebook) -> dict:
         nb = json.loads(Path(notebook).read_text(encoding="utf-8"))
         if nb["nbformat"] != 4:
             import nbformat
+
             nb = nbformat.read(notebook, 4)  # of an older format: translated
         cells = [{"metadata": {}, **c, "source": "".join(c["source"])} for c in nb["cells"]]
         return {"metadata": {}, **nb, "cells": cells}
-    except Exception as e: raise MMRecError(f"{Path(notebook).name}: not a notebook ({' '.join(str(e).split())[:80]}); save it again from Jupyter") from None
+    except Exception as e:
+        raise MMRecError(
+            f"{Path(notebook).name}: not a notebook "
+            f"({' '.join(str(e).split())[:80]}); save it again from Jupyter"
+        ) from None
+
 
 def _cells(notebook) -> list[dict]:
     return _read(notebook)["cells"]
+
 
 def _head(notebook) -> str:
     "The first words of a notebook."
     return next((c["source"] for c in _cells(notebook) if c["cell_type"] == "markdown"), "")
 
+
 def parameters(notebook) -> dict[str, Parameter]:  # path of a notebook
     "The parameters of a notebook, in the order of its cell."
-    source = next((c["source"] for c in _cells(notebook) if "parameters" in c["metadata"].get("tags", [])), "")
+    source = next(
+        (c["source"] for c in _cells(notebook) if "parameters" in c["metadata"].get("tags", [])), ""
+    )
     found = {}
     for line in source.splitlines():
-        if not (m := re.match(r"(\w+)\s*(?::[^=]+)?=\s*(.+?)(?:\s+#\s*(.*))?$", line)): continue
+        if not (m := re.match(r"(\w+)\s*(?::[^=]+)?=\s*(.+?)(?:\s+#\s*(.*))?$", line)):
+            continue
         note, test = m[3] or "", None
         try:
-            if t := re.search(r"\s*\[test:\s*(.+)\]\s*$", note): note, test = note[:t.start()], ast.literal_eval(t[1])
+            if t := re.search(r"\s*\[test:\s*(.+)\]\s*$", note):
+                note, test = note[: t.start()], ast.literal_eval(t[1])
             found[m[1]] = Parameter(m[1], ast.literal_eval(m[2]), note, test)
-        except (ValueError, SyntaxError): raise MMRecError(f"{Path(notebook).name}: parameter '{m[1]}' needs a plain value, not an expression") from None
+        except (ValueError, SyntaxError):
+            raise MMRecError(
+                f"{Path(notebook).name}: parameter '{m[1]}' needs a plain value, not an expression"
+            ) from None
     return found
 
 # %% ../nbs/10_report.ipynb #19280ae6
@@ -104,185 +170,299 @@ def check_parameters(notebook, given: dict) -> dict:  # {"epochs": "3"} or {"epo
     known = parameters(notebook)
     for name in given:
         if name not in known:
-            raise MMRecError(f"{Path(notebook).stem} has no parameter '{name}'; it has {', '.join(known) or 'none'}")
+            raise MMRecError(
+                f"{Path(notebook).stem} has no parameter '{name}'; it has "
+                f"{', '.join(known) or 'none'}"
+            )
     typed = {name: known[name].parse(value) for name, value in given.items()}
-    return {name: list(v) if isinstance(v, tuple) else v for name, v in typed.items()}  # papermill would write a tuple as text
+    # papermill would write a tuple as text
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in typed.items()}
 
 # %% ../nbs/10_report.ipynb #d1000001
 from contextlib import contextmanager, suppress
+
 
 @contextmanager
 def environment(**names):
     "Environment variables for a while."
     before = {k: os.environ.get(k) for k in names}
     os.environ.update({k: str(v) for k, v in names.items()})
-    try: yield
+    try:
+        yield
     finally:
-        for k, v in before.items(): os.environ.pop(k, None) if v is None else os.environ.update({k: v})
+        for k, v in before.items():
+            os.environ.pop(k, None) if v is None else os.environ.update({k: v})
+
 
 def _lock(folder: Path):
     "An open file that holds the lock of a private folder; None while its owner lives."
     import fcntl
-    handle = open(folder/"owner", "w")
-    try: fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError: handle.close(); return None
+
+    handle = open(folder / "owner", "w")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        handle.close()
+        return None
     return handle
+
 
 @contextmanager
 def private_folder():
-    "A folder with a short path that is removed with the process; those of killed processes are removed as well."
+    """A folder with a short path that is removed with the process; those of killed processes are
+    removed as well."""
     base, handle = Path(tempfile.gettempdir()), None
-    if len(str(base)) > 60 and os.access("/tmp", os.W_OK): base = Path("/tmp")  # a socket's path has at most a hundred bytes
+    # a socket's path has at most a hundred bytes
+    if len(str(base)) > 60 and os.access("/tmp", os.W_OK):
+        base = Path("/tmp")
     if os.name == "posix":
         for old in base.glob("mmrec-*/owner"):
             with suppress(OSError):
-                if freed := _lock(old.parent): shutil.rmtree(old.parent, ignore_errors=True); freed.close()
-    for _ in range(3 if os.name == "posix" else 1):  # again if somebody removed it before it was locked
-        try: folder = Path(tempfile.mkdtemp(prefix="mmrec-", dir=base))
-        except OSError as e: raise MMRecError(f"{base}: no temporary folder can be made ({e.strerror}); make room or set TMPDIR") from None
+                if freed := _lock(old.parent):
+                    shutil.rmtree(old.parent, ignore_errors=True)
+                    freed.close()
+    # again if somebody removed it before it was locked
+    for _ in range(3 if os.name == "posix" else 1):
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="mmrec-", dir=base))
+        except OSError as e:
+            raise MMRecError(
+                f"{base}: no temporary folder can be made ({e.strerror}); make room or set TMPDIR"
+            ) from None
         with suppress(OSError, ImportError):
-            if handle := _lock(folder): break
-    try: yield folder
+            if handle := _lock(folder):
+                break
+    try:
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        if handle: handle.close()
+        if handle:
+            handle.close()
 
 # %% ../nbs/10_report.ipynb #c11214fe
 def killed_in(notebook) -> Exception:  # as far as it was saved
     "What to say when the kernel was killed in the middle of a cell."
     import papermill
-    at = next((i for i, c in enumerate(_cells(notebook)) if c["metadata"].get("papermill", {}).get("status") == "running"), 0)
-    return papermill.PapermillExecutionError(at, 0, "", "Killed", "the process was killed, most often because memory ran out; the same command with the same --out goes on from the last checkpoint", [])
+
+    at = next(
+        (
+            i
+            for i, c in enumerate(_cells(notebook))
+            if c["metadata"].get("papermill", {}).get("status") == "running"
+        ),
+        0,
+    )
+    return papermill.PapermillExecutionError(
+        at,
+        0,
+        "",
+        "Killed",
+        "the process was killed, most often because memory ran out; the same command "
+        "with the same --out goes on from the last checkpoint",
+        [],
+    )
+
 
 class ReportFailed(RuntimeError):
     "A cell failed; `report` is the page as far as it came."
+
     def __init__(self, message: str, report: Path, user_error: bool):
         super().__init__(message)
         self.report, self.user_error = report, user_error
 
+
 def execute(notebook, out: Path, given: dict, progress: bool = True) -> None:
-    "Execute `notebook` with checked parameters into `out`; raises papermill's error with the partial notebook saved."
+    """Execute `notebook` with checked parameters into `out`; raises papermill's error with the
+    partial notebook saved."""
     import papermill
     from traitlets.config import Config
-    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")  # this environment's kernel, not one registered elsewhere
-    os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")  # plain progress bars are wanted, no widget
-    as_it_is = lambda path: str(path).replace("{", "{{").replace("}", "}}")  # papermill takes a path for a template
+
+    # this environment's kernel, not one registered elsewhere
+    os.environ.setdefault("JUPYTER_PREFER_ENV_PATH", "1")
+    # plain progress bars are wanted, no widget
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:IProgress not found")
+    # papermill takes a path for a template
+    as_it_is = lambda path: str(path).replace("{", "{{").replace("}", "}}")
     bar = {"desc": Path(notebook).stem, "leave": False} if progress else False
     typed = check_parameters(notebook, given)
-    with private_folder() as room, environment(JUPYTER_RUNTIME_DIR=room, IPYTHONDIR=room/"ipython"), warnings.catch_warnings():
+    with (
+        private_folder() as room,
+        environment(JUPYTER_RUNTIME_DIR=room, IPYTHONDIR=room / "ipython"),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")
-        local = Config({"KernelManager": {"transport": "ipc", "ip": f"{room}/k"}} if os.name == "posix" else {})  # no port to share
-        papermill.execute_notebook(as_it_is(notebook), as_it_is(out), parameters=typed, kernel_name="python3", language="python",
-                                   start_timeout=600,  # a busy machine starts a kernel slowly
-                                   progress_bar=bar, stderr_file=sys.stderr if progress else None, config=local)
+        # no port to share
+        local = Config(
+            {"KernelManager": {"transport": "ipc", "ip": f"{room}/k"}} if os.name == "posix" else {}
+        )
+        papermill.execute_notebook(
+            as_it_is(notebook),
+            as_it_is(out),
+            parameters=typed,
+            kernel_name="python3",
+            language="python",
+            start_timeout=600,  # a busy machine starts a kernel slowly
+            progress_bar=bar,
+            stderr_file=sys.stderr if progress else None,
+            config=local,
+        )
 
 # %% ../nbs/10_report.ipynb #e8292b98
-def run_report(name: str,  # as `mmrec list` prints it, or the path of a notebook
-               given: dict | None = None,  # its parameters
-               out: str | Path | None = None,  # folder for report.html and report.ipynb; default: mmrec-runs/NAME-TIME
-               code: bool = False,  # show the code cells
-               progress: bool = True, page: bool = True) -> Path:  # page=False: the executed notebook only
-    "Run a notebook with parameters and write it as one HTML page that needs no network; returns the page."
+def run_report(
+    name: str,  # as `mmrec list` prints it, or the path of a notebook
+    given: dict | None = None,  # its parameters
+    # folder for report.html and report.ipynb; default: mmrec-runs/NAME-TIME
+    out: str | Path | None = None,
+    code: bool = False,  # show the code cells
+    progress: bool = True,
+    page: bool = True,  # page=False: the executed notebook only
+) -> Path:
+    """Run a notebook with parameters and write it as one HTML page that needs no network; returns
+    the page."""
     notebook, start = find_notebook(name), time.perf_counter()
     given = check_parameters(notebook, given or {})  # before anything is written
     check_data(notebook, given)
     folder = new_folder(out or f"mmrec-runs/{notebook.stem}-{datetime.now():%Y%m%d-%H%M%S}")
     done, failed = run_into(folder, notebook, given, progress)
-    facts = {"notebook": notebook.stem, "parameters": {k: p.default for k, p in parameters(notebook).items()} | given, **_provenance(done),
-             "seconds": round(time.perf_counter() - start, 1), "finished": f"{datetime.now():%Y-%m-%d %H:%M}", "versions": versions()}
+    facts = {
+        "notebook": notebook.stem,
+        "parameters": {k: p.default for k, p in parameters(notebook).items()} | given,
+        **_provenance(done),
+        "seconds": round(time.perf_counter() - start, 1),
+        "finished": f"{datetime.now():%Y-%m-%d %H:%M}",
+        "versions": versions(),
+    }
     html_page = done.with_suffix(".html")
-    if page or failed: put(html_page, to_html(done, code, facts, error=failed))
+    if page or failed:
+        put(html_page, to_html(done, code, facts, error=failed))
     if failed:
         text, mine = said_by(failed)
         raise ReportFailed(text, html_page, mine)
     return html_page if page else done
 
+
 def run_into(folder: Path, notebook: Path, given: dict, progress: bool = True):
     "Execute into folder/report.ipynb; its path and, where a cell failed, papermill's error."
     from nbclient.exceptions import DeadKernelError
     from papermill import PapermillExecutionError
-    done, failed = folder/"report.ipynb", None
+
+    done, failed = folder / "report.ipynb", None
     with private_folder() as room, logs_of(folder, notebook, given) as place:
-        ran = room/"report.ipynb"
-        try: execute(notebook, ran, given, progress)
+        ran = room / "report.ipynb"
+        try:
+            execute(notebook, ran, given, progress)
         except (PapermillExecutionError, DeadKernelError) as e:
             failed = killed_in(ran) if isinstance(e, DeadKernelError) else e
-            if done.exists(): done = folder/"failed.ipynb"  # the good report that is there stays
+            if done.exists():
+                done = folder / "failed.ipynb"  # the good report that is there stays
         put(done, ran.read_text(encoding="utf-8"))
-    if not failed: drop_checkpoints(place)
+    if not failed:
+        drop_checkpoints(place)
     return done, failed
+
 
 def put(path: Path, text: str) -> None:
     "Write a text file at once or not at all; one line where the disk refuses."
     from mmrec.data import write_atomic
+
     write_atomic(path, lambda p: Path(p).write_text(text, encoding="utf-8"))
+
 
 DISK = re.compile(r"\[Errno (13|28|30|122)\]")  # not allowed, full, read-only, over quota
 
+
 def said_by(failed) -> tuple[str, bool]:
     "One line of what a failed cell said, and whether the user can mend it."
-    mine = failed.ename in {"MMRecError"} | {c.__name__ for c in _family(MMRecError)} or bool(DISK.search(failed.evalue))
+    mine = failed.ename in {"MMRecError"} | {c.__name__ for c in _family(MMRecError)} or bool(
+        DISK.search(failed.evalue)
+    )
     text = failed.evalue if mine else f"{failed.ename}: {failed.evalue}"
     if failed.ename in ("ImportError", "ModuleNotFoundError"):  # the environment, not the page
         mine, text = True, f"{text}; `mmrec doctor` says what to install"
     return " ".join(text.split())[:500], mine
 
-def _family(kind: type) -> set[type]: return {c for s in kind.__subclasses__() for c in {s, *_family(s)}}
 
+def _family(kind: type) -> set[type]:
+    return {c for s in kind.__subclasses__() for c in {s, *_family(s)}}
 
 # %% ../nbs/10_report.ipynb #19466b95
 from importlib.metadata import PackageNotFoundError, version
+
 
 def new_folder(path) -> Path:
     "The folder `path`, made if it is not there; one line if nothing can be written to it."
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path) as f: f.write(bytes(4096)); f.flush()  # not found out after an hour
-    except OSError as e: raise MMRecError(f"--out {str(path)[:200]}: nothing can be written there ({e.strerror}); make room or name another folder") from None
+        # not found out after an hour
+        with tempfile.TemporaryFile(dir=path) as f:
+            f.write(bytes(4096))
+            f.flush()
+    except OSError as e:
+        raise MMRecError(
+            f"--out {str(path)[:200]}: nothing can be written there ({e.strerror}); "
+            f"make room or name another folder"
+        ) from None
     return Path(path)
+
 
 def read_record(notebook) -> dict:
     "Everything that an executed notebook gave to `record`."
     from mmrec.data import Record
+
     found = {}
     for cell in _cells(notebook):
-        for out in cell.get("outputs", []): found |= out.get("data", {}).get(Record.MIME, {})
+        for out in cell.get("outputs", []):
+            found |= out.get("data", {}).get(Record.MIME, {})
     found.pop("made_from", None)  # hashes of code and data are no result (chapter 00b)
     return found
+
 
 def _provenance(notebook) -> dict:
     "Data, its hash and the seed, where a run gave them to `record`."
     found = read_record(notebook)
     return {k: found[k] for k in ("data", "hash", "seed") if k in found}
 
+
 def versions() -> dict[str, str]:
     "Of Python and of what decides a number."
     found = {"python": sys.version.split()[0]}
     for package in ("mmrec", "torch", "transformers", "numpy", "scikit-learn"):
-        try: found[package] = version(package)
-        except PackageNotFoundError: pass
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            pass
     return found
 
 # %% ../nbs/10_report.ipynb #d1000003
 def reading(options: dict) -> dict:  # parameters of a report
     "Those that are options of `load` and were given: empty ones count as not given."
     from mmrec.data import load
+
     usual = {k: p.default for k, p in inspect.signature(load).parameters.items()}
-    if isinstance(text := options.get("text"), str): options = options | {"text": [c.strip() for c in text.split(",") if c.strip()]}
+    if isinstance(text := options.get("text"), str):
+        options = options | {"text": [c.strip() for c in text.split(",") if c.strip()]}
     return {k: v for k, v in options.items() if k in usual and v and v != usual[k]}
 
-READS = re.compile(r"\bds(?:, left_out)? = (?:load|read)\(data\b")  # a page that takes its data as it is given
 
-def check_data(notebook: Path, given: dict, most: int = 30_000_000) -> None:  # most: bytes of tables that are read beforehand
+# a page that takes its data as it is given
+READS = re.compile(r"\bds(?:, left_out)? = (?:load|read)\(data\b")
+
+
+# most: bytes of tables that are read beforehand
+def check_data(notebook: Path, given: dict, most: int = 30_000_000) -> None:
     "Read a small folder as the page would, so that its faults are said before a kernel starts."
     options = {k: p.default for k, p in parameters(notebook).items()} | given
     data = options.get("data")
-    if "data" not in given or not isinstance(data, str) or data.partition(":")[0] in ("demo", "hf"): return
-    if not any(READS.search(c["source"]) for c in _cells(notebook)): return
+    if "data" not in given or not isinstance(data, str) or data.partition(":")[0] in ("demo", "hf"):
+        return
+    if not any(READS.search(c["source"]) for c in _cells(notebook)):
+        return
     from mmrec.data import load
+
     if os.path.isdir(data):
         tables = [f for f in os.scandir(data) if f.is_file() and not f.name.endswith(".npy")]
-        if sum(f.stat().st_size for f in tables) > most: return
+        if sum(f.stat().st_size for f in tables) > most:
+            return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         load(data, **reading({k: v for k, v in options.items() if k not in ("data", "name")}))
@@ -292,23 +472,43 @@ def check_data(notebook: Path, given: dict, most: int = 30_000_000) -> None:  # 
 def logs_of(folder: Path, notebook: Path, given: dict):
     "Tell the kernel where its training may leave logs and checkpoints."
     from mmrec.provenance import Package
-    code = Package().made_from([c["source"] for c in _cells(notebook) if c["cell_type"] == "code"])  # other code: another model
-    key = hashlib.sha256(json.dumps([notebook.stem, given, code], sort_keys=True, default=str).encode()).hexdigest()[:8]
-    place = folder/"training"/key
-    with environment(MMREC_RUN=place.resolve(), WANDB_DIR=os.environ.get("WANDB_DIR", folder.resolve())): yield place
+
+    # other code: another model
+    code = Package().made_from([c["source"] for c in _cells(notebook) if c["cell_type"] == "code"])
+    key = hashlib.sha256(
+        json.dumps([notebook.stem, given, code], sort_keys=True, default=str).encode()
+    ).hexdigest()[:8]
+    place = folder / "training" / key
+    with environment(
+        MMREC_RUN=place.resolve(), WANDB_DIR=os.environ.get("WANDB_DIR", folder.resolve())
+    ):
+        yield place
+
 
 def drop_checkpoints(place: Path) -> None:
     "After a good end nobody goes on from here; the logs stay."
-    for f in place.glob("**/tower*.pt"): f.unlink()
+    for f in place.glob("**/tower*.pt"):
+        f.unlink()
 
-def training(name: str = "model", epochs: int = 0) -> dict:  # name: one per model of a page; epochs 0: the model's own default
-    "Arguments for `MultimodalRecommender`: epochs and, inside a report, logs and a checkpoint in the run's folder."
+
+# name: one per model of a page; epochs 0: the model's own default
+def training(name: str = "model", epochs: int = 0) -> dict:
+    """Arguments for `MultimodalRecommender`: epochs and, inside a report, logs and a checkpoint in
+    the run's folder."""
     found = {"epochs": epochs} if epochs else {}
-    if not (place := os.environ.get("MMREC_RUN")): return found
+    if not (place := os.environ.get("MMREC_RUN")):
+        return found
     found["checkpoint"] = f"{place}/{name}"
     wanted = any(os.environ.get(k) for k in ("WANDB_API_KEY", "WANDB_PROJECT", "WANDB_MODE"))
-    log = "wandb" if wanted and find_spec("wandb") else "tensorboard" if find_spec("tensorboard") else None
-    return found | ({"log": log} if log and find_spec("accelerate") else {})  # without the extra `track` nothing is logged
+    log = (
+        "wandb"
+        if wanted and find_spec("wandb")
+        else "tensorboard"
+        if find_spec("tensorboard")
+        else None
+    )
+    # without the extra `track` nothing is logged
+    return found | ({"log": log} if log and find_spec("accelerate") else {})
 
 # %% ../nbs/10_report.ipynb #3e446021
 STYLE = """
@@ -332,62 +532,134 @@ footer{margin-top:3em;border-top:1px solid var(--line);color:var(--dim);font-siz
 def math(source: str) -> str:
     "TeX between dollars as MathML, code spans left alone."
     from latex2mathml.converter import convert
+
     def one(m):
-        if m[1] is None and m[2] is None: return m[0]  # code
-        try: return convert((m[1] or m[2]).strip(), display="block" if m[1] else "inline").replace("\n", " ")
-        except Exception: return m[0]  # a formula that the converter does not know stays readable as TeX
-    return re.sub(r"```.*?```|`[^`\n]*`|\$\$(.+?)\$\$|(?<![\\$\w])\$([^$\n]+?)\$(?![\d$])", one, source, flags=re.S)
+        if m[1] is None and m[2] is None:
+            return m[0]  # code
+        try:
+            return convert((m[1] or m[2]).strip(), display="block" if m[1] else "inline").replace(
+                "\n", " "
+            )
+        # a formula that the converter does not know stays readable as TeX
+        except Exception:
+            return m[0]
+
+    return re.sub(
+        r"```.*?```|`[^`\n]*`|\$\$(.+?)\$\$|(?<![\\$\w])\$([^$\n]+?)\$(?![\d$])",
+        one,
+        source,
+        flags=re.S,
+    )
 
 # %% ../nbs/10_report.ipynb #34e995eb
-BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)\n*", re.I)  # a picture from the network, and of no use on a finished page
+# a picture from the network, and of no use on a finished page
+BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)\n*", re.I)
+
 
 def _figure(png: str, heading: str) -> str:  # base64
     "An <img>; class `plot` if it is mostly white, so that a dark page may turn it round."
     import numpy as np
     from PIL import Image
-    with Image.open(io.BytesIO(base64.b64decode(png))) as im: small = np.asarray(im.convert("RGB").resize((64, 64)))
-    kind = "plot" if (small.min(-1) > 235).mean() > .5 else "photo"
-    return f'<img class={kind} alt="figure: {html.escape(heading)}" src="data:image/png;base64,{png.strip()}">'
+
+    with Image.open(io.BytesIO(base64.b64decode(png))) as im:
+        small = np.asarray(im.convert("RGB").resize((64, 64)))
+    kind = "plot" if (small.min(-1) > 235).mean() > 0.5 else "photo"
+    return (
+        f'<img class={kind} alt="figure: {html.escape(heading)}" '
+        f'src="data:image/png;base64,{png.strip()}">'
+    )
+
 
 def embed_figures(nb) -> None:
     "Each figure of a notebook as HTML that names what it belongs to."
     heading = ""
     for c in nb.cells:
-        if c.cell_type == "markdown": heading = next((l.strip("# ") for l in reversed(c.source.splitlines()) if l.startswith("#")), heading)
+        if c.cell_type == "markdown":
+            heading = next(
+                (l.strip("# ") for l in reversed(c.source.splitlines()) if l.startswith("#")),
+                heading,
+            )
         for o in c.get("outputs", []):
-            if "image/png" in o.get("data", {}): o.data = {"text/html": _figure(o.data["image/png"], heading)}
+            if "image/png" in o.get("data", {}):
+                o.data = {"text/html": _figure(o.data["image/png"], heading)}
 
-def to_html(notebook, code: bool = False, facts: dict | None = None, error=None) -> str:  # error: the papermill error, if one stopped it
+
+# error: the papermill error, if one stopped it
+def to_html(notebook, code: bool = False, facts: dict | None = None, error=None) -> str:
     "An executed notebook as one page with no reference to the network."
     import nbformat
     from nbconvert import HTMLExporter
     from mmrec.data import Record
+
     nb = nbformat.read(notebook, 4)
-    nb.cells = [c for c in nb.cells if not {"injected-parameters", "papermill-error-cell-tag"} & set(c.metadata.get("tags", []))]
+    nb.cells = [
+        c
+        for c in nb.cells
+        if not {"injected-parameters", "papermill-error-cell-tag"} & set(c.metadata.get("tags", []))
+    ]
     for c in nb.cells:
-        if c.cell_type == "markdown": c.source = math(BADGE.sub("", c.source))
-        elif c.cell_type == "code": c.outputs = [o for o in c.outputs if o.get("name") != "stderr" and o.output_type != "error" and Record.MIME not in o.get("data", {})]
+        if c.cell_type == "markdown":
+            c.source = math(BADGE.sub("", c.source))
+        elif c.cell_type == "code":
+            c.outputs = [
+                o
+                for o in c.outputs
+                if o.get("name") != "stderr"
+                and o.output_type != "error"
+                and Record.MIME not in o.get("data", {})
+            ]
     embed_figures(nb)
-    body, _ = HTMLExporter(template_name="basic", exclude_input=not code, exclude_input_prompt=True, exclude_output_prompt=True,
-                           exclude_anchor_links=True).from_notebook_node(nb)
-    title = next((l.lstrip("# ") for c in nb.cells if c.cell_type == "markdown" for l in c.source.splitlines() if l.startswith("# ")), "mmrec")
+    body, _ = HTMLExporter(
+        template_name="basic",
+        exclude_input=not code,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+        exclude_anchor_links=True,
+    ).from_notebook_node(nb)
+    title = next(
+        (
+            l.lstrip("# ")
+            for c in nb.cells
+            if c.cell_type == "markdown"
+            for l in c.source.splitlines()
+            if l.startswith("# ")
+        ),
+        "mmrec",
+    )
     if error is not None:
-        body = f"<p class=failed><b>Stopped in cell {error.cell_index}:</b> {html.escape(f'{error.ename}: {error.evalue}'[:800])}</p>" + body
+        body = (
+            f"<p class=failed><b>Stopped in cell {error.cell_index}:</b> "
+            f"{html.escape(f'{error.ename}: {error.evalue}'[:800])}</p>" + body
+        )
     return _page(title, body, facts, code)
 
 # %% ../nbs/10_report.ipynb #8dba3d69
 def _page(title: str, body: str, facts: dict | None, code: bool) -> str:
     "The whole document: style, body, and at its foot how it was made."
-    flat = {k: ", ".join(f"{a} {b}" for a, b in v.items()) if isinstance(v, dict) else v for k, v in (facts or {}).items()}
+    flat = {
+        k: ", ".join(f"{a} {b}" for a, b in v.items()) if isinstance(v, dict) else v
+        for k, v in (facts or {}).items()
+    }
     rows = "".join(f"<tr><th>{html.escape(k)}<td>{html.escape(str(v))}" for k, v in flat.items())
     if code:
         from pygments.formatters import HtmlFormatter
+
         dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
-        style = STYLE + HtmlFormatter().get_style_defs(".highlight") + "@media screen and (prefers-color-scheme:dark){" + dark + "}.highlight,.highlight pre{background:var(--soft)!important}"
-    else: style = STYLE
+        style = (
+            STYLE
+            + HtmlFormatter().get_style_defs(".highlight")
+            + "@media screen and (prefers-color-scheme:dark){"
+            + dark
+            + "}.highlight,.highlight pre{background:var(--soft)!important}"
+        )
+    else:
+        style = STYLE
     foot = f"<footer><h3>How this page was made</h3><table>{rows}</table></footer>" if rows else ""
-    return (f'<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport content="width=device-width,initial-scale=1">'
-            f"<title>{html.escape(title)}</title><style>{style}</style></head><body><main>{body}{foot}</main></body></html>")
+    return (
+        f"<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport "
+        f'content="width=device-width,initial-scale=1">'
+        f"<title>{html.escape(title)}</title><style>{style}</style></head><body><main>{body}{foot}</main></body></html>"
+    )
 
 # %% ../nbs/10_report.ipynb #5f57ebc6
 def run_parameters(notebook) -> dict:  # an executed report
@@ -395,56 +667,112 @@ def run_parameters(notebook) -> dict:  # an executed report
     given = _read(notebook)["metadata"].get("papermill", {}).get("parameters", {})
     return {k: p.default for k, p in parameters(notebook).items()} | given
 
+
 def compare_runs(folders) -> "pd.DataFrame":  # folders that run_report wrote
     "A column per run: first the parameters that differ, then the results."
     settings, results = {}, {}
     for f in map(Path, folders):
-        ran = f/"report.ipynb"
-        if not os.path.isfile(ran): raise MMRecError(f"{str(f)[:200]}: no report.ipynb there; give folders that 'mmrec report' wrote")
+        ran = f / "report.ipynb"
+        if not os.path.isfile(ran):
+            raise MMRecError(
+                f"{str(f)[:200]}: no report.ipynb there; give folders that 'mmrec report' wrote"
+            )
         name = f.name if f.name not in results else str(f)
-        try: settings[name], found = run_parameters(ran), read_record(ran)
-        except MMRecError: raise
-        except Exception as e: raise MMRecError(f"{ran}: damaged ({type(e).__name__}: {str(e)[:80]}); run the report again") from None
-        results[name] = {k: v for k, v in found.items() if not isinstance(v, (dict, list))}  # tables are for programs
+        try:
+            settings[name], found = run_parameters(ran), read_record(ran)
+        except MMRecError:
+            raise
+        except Exception as e:
+            raise MMRecError(
+                f"{ran}: damaged ({type(e).__name__}: {str(e)[:80]}); run the report again"
+            ) from None
+        # tables are for programs
+        results[name] = {k: v for k, v in found.items() if not isinstance(v, (dict, list))}
     import pandas as pd  # once all of them are there
+
     s, r = pd.DataFrame(settings, dtype=object), pd.DataFrame(results, dtype=object)
     differ = s[[len({repr(v) for v in row}) > 1 for row in s.to_numpy()]]
-    table = pd.concat([differ.rename(lambda k: f"parameter {k}"), r.drop(index=[k for k in differ.index if k in r.index])])
-    if len(results) > 1 and list(differ.index) == ["seed"]:  # the same thing tried again: what it is on average, and how much it moves
+    table = pd.concat(
+        [
+            differ.rename(lambda k: f"parameter {k}"),
+            r.drop(index=[k for k in differ.index if k in r.index]),
+        ]
+    )
+    # the same thing tried again: what it is on average, and how much it moves
+    if len(results) > 1 and list(differ.index) == ["seed"]:
         numbers = table.iloc[1:].apply(pd.to_numeric, errors="coerce", axis=1)
-        table["mean"], table["spread (sd)"] = (x.reindex(table.index).map(lambda v: "" if pd.isna(v) else f"{v:.4g}") for x in (numbers.mean(1, skipna=False), numbers.std(1, skipna=False)))
+        table["mean"], table["spread (sd)"] = (
+            x.reindex(table.index).map(lambda v: "" if pd.isna(v) else f"{v:.4g}")
+            for x in (numbers.mean(1, skipna=False), numbers.std(1, skipna=False))
+        )
     return table.fillna("")
 
 # %% ../nbs/10_report.ipynb #76a2ff6a
 def grid_values(notebook, wanted: dict[str, str]) -> list[dict]:  # {"seed": "0,1,2"}
     "Every combination, in the right types; commas inside brackets belong to a value."
-    axes = {k: [v.strip() for v in re.split(r",(?![^\[(]*[\])])", str(text))] for k, text in wanted.items()}
+    axes = {
+        k: [v.strip() for v in re.split(r",(?![^\[(]*[\])])", str(text))]
+        for k, text in wanted.items()
+    }
     for k, values in axes.items():
-        if "" in values: raise MMRecError(f"--grid {k}={wanted[k]}: a value is empty; write --grid {k}=A,B")
-    return [check_parameters(notebook, dict(zip(axes, combination))) for combination in product(*axes.values())]
+        if "" in values:
+            raise MMRecError(f"--grid {k}={wanted[k]}: a value is empty; write --grid {k}=A,B")
+    return [
+        check_parameters(notebook, dict(zip(axes, combination)))
+        for combination in product(*axes.values())
+    ]
 
-def run_grid(name: str, given: dict, grid: dict[str, str], out=None, code: bool = False, progress: bool = True) -> "tuple[Path, pd.DataFrame, dict]":
-    "Run a report for every combination; the page that compares them, its table, and what failed with its error."
+
+def run_grid(
+    name: str,
+    given: dict,
+    grid: dict[str, str],
+    out=None,
+    code: bool = False,
+    progress: bool = True,
+) -> "tuple[Path, pd.DataFrame, dict]":
+    """Run a report for every combination; the page that compares them, its table, and what failed
+    with its error."""
     import pandas as pd
+
     notebook = find_notebook(name)
-    if twice := set(given) & set(grid): raise MMRecError(f"parameter '{twice.pop()}' stands in -p and in --grid; give it once")
+    if twice := set(given) & set(grid):
+        raise MMRecError(f"parameter '{twice.pop()}' stands in -p and in --grid; give it once")
     check_parameters(notebook, given)
     points = grid_values(notebook, grid)
-    folder, good, failed = new_folder(out or f"mmrec-runs/{notebook.stem}-grid-{datetime.now():%Y%m%d-%H%M%S}"), [], {}
+    folder, good, failed = (
+        new_folder(out or f"mmrec-runs/{notebook.stem}-grid-{datetime.now():%Y%m%d-%H%M%S}"),
+        [],
+        {},
+    )
     for n, point in enumerate(points, 1):
         label = re.sub(r"[^\w=.,+-]+", "_", ",".join(f"{k}={v}" for k, v in point.items()))[:100]
-        if progress: print(f"\n{notebook.stem} {n}/{len(points)}: {label}", file=sys.stderr, flush=True)
-        try: good.append(run_report(name, given | point, folder/label, code, progress).parent)
-        except ReportFailed as e: failed[label] = e
+        if progress:
+            print(f"\n{notebook.stem} {n}/{len(points)}: {label}", file=sys.stderr, flush=True)
+        try:
+            good.append(run_report(name, given | point, folder / label, code, progress).parent)
+        except ReportFailed as e:
+            failed[label] = e
     table = compare_runs(good) if good else pd.DataFrame()
-    return compare_page(folder/"compare.html", good, table, failed), table, failed
+    return compare_page(folder / "compare.html", good, table, failed), table, failed
 
 # %% ../nbs/10_report.ipynb #9a1a03ef
 def compare_page(page: Path, folders, table: "pd.DataFrame", failed: dict | None = None) -> Path:
     "Write the table of `compare_runs` as a page that links to each report."
-    links = "".join(f'<li><a href="{html.escape(os.path.relpath(Path(f)/"report.html", page.parent))}">{html.escape(Path(f).name)}</a>' for f in folders)
-    lost = "".join(f"<p class=failed>{html.escape(k)}: {html.escape(str(e))}</p>" for k, e in (failed or {}).items())
-    body = f"<h1>{len(folders)} runs side by side</h1>{lost}<div style=overflow-x:auto>{table.to_html()}</div><h2>The reports</h2><ul>{links}</ul>"
+    links = "".join(
+        f"<li><a "
+        f'href="{html.escape(os.path.relpath(Path(f) / "report.html", page.parent))}">{html.escape(Path(f).name)}</a>'
+        for f in folders
+    )
+    lost = "".join(
+        f"<p class=failed>{html.escape(k)}: {html.escape(str(e))}</p>"
+        for k, e in (failed or {}).items()
+    )
+    body = (
+        f"<h1>{len(folders)} runs side by side</h1>{lost}<div "
+        f"style=overflow-x:auto>{table.to_html()}</div><h2>The "
+        f"reports</h2><ul>{links}</ul>"
+    )
     put(page, _page("mmrec compare", body, {"versions": versions()}, False))
     return page
 
@@ -454,11 +782,15 @@ def _pairs(tokens) -> dict[str, str]:
     flat, found = [t for group in tokens or [] for t in group], {}
     while flat:
         key = flat.pop(0)
-        if "=" in key: key, value = key.split("=", 1)
-        elif flat: value = flat.pop(0)
-        else: raise MMRecError(f"parameter '{key}' has no value; write -p {key}=VALUE")
+        if "=" in key:
+            key, value = key.split("=", 1)
+        elif flat:
+            value = flat.pop(0)
+        else:
+            raise MMRecError(f"parameter '{key}' has no value; write -p {key}=VALUE")
         found[key] = value
     return found
+
 
 def _describe(notebook: Path) -> str:
     "Title and parameters of a notebook, for `--help`."
@@ -468,26 +800,49 @@ def _describe(notebook: Path) -> str:
 
 # %% ../nbs/10_report.ipynb #e6ad1c9b
 def _parser() -> argparse.ArgumentParser:
-    p = argparse.ArgumentParser(prog="mmrec", description="Multimodal recommendation: reports and serving. `mmrec list` shows what there is.")
+    p = argparse.ArgumentParser(
+        prog="mmrec",
+        description="Multimodal recommendation: reports and serving. `mmrec list` shows what "
+        "there is.",
+    )
     p.add_argument("--version", action="version", version=f"mmrec {versions().get('mmrec', '')}")
     sub = p.add_subparsers(dest="command", metavar="COMMAND")
     sub.add_parser("list", help="the reports and chapters that can be run")
-    r = sub.add_parser("report", help="run a notebook with parameters and write one HTML page", add_help=False)
+    r = sub.add_parser(
+        "report", help="run a notebook with parameters and write one HTML page", add_help=False
+    )
     r.add_argument("name", nargs="?", help="a name from `mmrec list` or the path of a notebook")
-    r.add_argument("-p", dest="params", nargs="+", action="append", metavar="KEY=VALUE", help="set a parameter")
-    r.add_argument("--grid", nargs="+", action="append", metavar="KEY=A,B", help="run once for every combination of these values, compare at the end")
+    r.add_argument(
+        "-p", dest="params", nargs="+", action="append", metavar="KEY=VALUE", help="set a parameter"
+    )
+    r.add_argument(
+        "--grid",
+        nargs="+",
+        action="append",
+        metavar="KEY=A,B",
+        help="run once for every combination of these values, compare at the end",
+    )
     r.add_argument("--out", help="folder to write to (default: mmrec-runs/NAME-TIME)")
-    r.add_argument("--html", action=argparse.BooleanOptionalAction, default=True, help="write the page report.html beside the executed notebook (default: yes)")
+    r.add_argument(
+        "--html",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="write the page report.html beside the executed notebook (default: yes)",
+    )
     r.add_argument("--code", action="store_true", help="show the code in the page")
     r.add_argument("-h", "--help", action="store_true", help="the parameters of this report")
     c = sub.add_parser("compare", help="results of several runs side by side")
     c.add_argument("runs", nargs="+", metavar="RUN", help="folders that `mmrec report` wrote")
     c.add_argument("--out", metavar="FILE.html", help="write the table as a page, too")
-    d = sub.add_parser("doctor", help="is this environment fit? versions, device, extras, cache, weights, network")
+    d = sub.add_parser(
+        "doctor", help="is this environment fit? versions, device, extras, cache, weights, network"
+    )
     d.add_argument("--json", action="store_true", help="for a program, or a report of a fault")
     s = sub.add_parser("serve", help="answer requests from a bundle folder over HTTP")
     s.add_argument("bundle", help="folder that save_bundle wrote")
-    s.add_argument("--host", default="127.0.0.1", help="address to listen on (default: only this machine)")
+    s.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default: only this machine)"
+    )
     s.add_argument("--port", default=8000, type=int, help="default: 8000")
     _serve_options(s)
     p.report_parser = r
@@ -495,51 +850,123 @@ def _parser() -> argparse.ArgumentParser:
 
 # %% ../nbs/10_report.ipynb #5e7e0001
 def _serve_options(s: argparse.ArgumentParser) -> None:
-    s.add_argument("--token-file", metavar="FILE", help="holds the token that requests must carry (or set $MMREC_TOKEN)")
-    s.add_argument("--token", help="the same on the command line; it is moved out of the process list at once, but stays in your shell's history")
-    s.add_argument("--digest", help="serve only the bundle of this digest (what `mmrec serve` prints at its start)")
-    s.add_argument("--public-url", metavar="URL", help="what people see in front of a proxy, e.g. https://shop.example/for-you")
-    s.add_argument("--allow-host", metavar="NAME", action="append", default=[], help="a further name that requests may be sent to")
-    s.add_argument("--index", metavar="URI", help="Milvus instead of the exact index: a .db file or the address of a server (its token: $MILVUS_TOKEN)")
-    s.add_argument("--keep", action=argparse.BooleanOptionalAction, default=True, help="items added by requests outlive a restart (default: yes)")
+    s.add_argument(
+        "--token-file",
+        metavar="FILE",
+        help="holds the token that requests must carry (or set $MMREC_TOKEN)",
+    )
+    s.add_argument(
+        "--token",
+        help="the same on the command line; it is moved out of the process list at once, "
+        "but stays in your shell's history",
+    )
+    s.add_argument(
+        "--digest",
+        help="serve only the bundle of this digest (what `mmrec serve` prints at its start)",
+    )
+    s.add_argument(
+        "--public-url",
+        metavar="URL",
+        help="what people see in front of a proxy, e.g. https://shop.example/for-you",
+    )
+    s.add_argument(
+        "--allow-host",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="a further name that requests may be sent to",
+    )
+    s.add_argument(
+        "--index",
+        metavar="URI",
+        help="Milvus instead of the exact index: a .db file or the address of a server "
+        "(its token: $MILVUS_TOKEN)",
+    )
+    s.add_argument(
+        "--keep",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="items added by requests outlive a restart (default: yes)",
+    )
+
 
 def _serve(a, typed: bool) -> int:  # typed: on a command line, which others can read
     if a.token is not None and typed:  # start again with the token where only this user sees it
-        if not a.token.strip(): raise MMRecError("--token is empty; give a long random text, or leave it out")
-        at = next(i for i, x in enumerate(sys.orig_argv) if x == "--token" or x.startswith("--token="))
-        rest = sys.orig_argv[:at] + sys.orig_argv[at + 1 + (sys.orig_argv[at] == "--token"):]
-        os.execve(sys.executable, [sys.executable, *rest[1:]], os.environ | {"MMREC_TOKEN": a.token})
+        if not a.token.strip():
+            raise MMRecError("--token is empty; give a long random text, or leave it out")
+        at = next(
+            i for i, x in enumerate(sys.orig_argv) if x == "--token" or x.startswith("--token=")
+        )
+        rest = sys.orig_argv[:at] + sys.orig_argv[at + 1 + (sys.orig_argv[at] == "--token") :]
+        os.execve(
+            sys.executable, [sys.executable, *rest[1:]], os.environ | {"MMREC_TOKEN": a.token}
+        )
     token = a.token
-    if not 0 <= a.port < 65536: raise MMRecError(f"--port {a.port}: a whole number from 1 to 65535 is wanted (0: any that is free)")
-    if not os.path.exists(a.bundle) and not any(Path(a.bundle).absolute().parent.glob(f".{Path(a.bundle).name[:200]}.*.old")):
-        raise MMRecError(f"{str(a.bundle)[:200]}: no such bundle; write one with mmrec.bundle.save_bundle")  # before libraries are loaded
+    if not 0 <= a.port < 65536:
+        raise MMRecError(
+            f"--port {a.port}: a whole number from 1 to 65535 is wanted (0: any that is free)"
+        )
+    if not os.path.exists(a.bundle) and not any(
+        Path(a.bundle).absolute().parent.glob(f".{Path(a.bundle).name[:200]}.*.old")
+    ):
+        # before libraries are loaded
+        raise MMRecError(
+            f"{str(a.bundle)[:200]}: no such bundle; write one with mmrec.bundle.save_bundle"
+        )
     if a.token_file is not None:
-        try: token = Path(a.token_file).read_text(encoding="utf-8").strip()
-        except (OSError, ValueError) as e: raise MMRecError(f"--token-file {a.token_file}: cannot be read ({getattr(e, 'strerror', None) or 'no text'}); give a text file with the token") from None
+        try:
+            token = Path(a.token_file).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as e:
+            raise MMRecError(
+                f"--token-file {a.token_file}: cannot be read "
+                f"({getattr(e, 'strerror', None) or 'no text'}); give a text file "
+                f"with the token"
+            ) from None
     from mmrec.app import serve  # needs the extra `serve`, which the other commands do without
-    return serve(a.bundle, host=a.host, port=a.port, token=token, keep=a.keep, index=a.index, digest=a.digest, public_url=a.public_url, allow_hosts=a.allow_host) or 0
+
+    return (
+        serve(
+            a.bundle,
+            host=a.host,
+            port=a.port,
+            token=token,
+            keep=a.keep,
+            index=a.index,
+            digest=a.digest,
+            public_url=a.public_url,
+            allow_hosts=a.allow_host,
+        )
+        or 0
+    )
 
 # %% ../nbs/10_report.ipynb #bfdc5862
 def _report(a, parser) -> int:
-    if a.name is None: parser.report_parser.print_help(); return 0 if a.help else 2
+    if a.name is None:
+        parser.report_parser.print_help()
+        return 0 if a.help else 2
     if a.help:
         parser.report_parser.print_usage()
         print(_describe(find_notebook(a.name)))
         return 0
     start, failed, notebook = time.perf_counter(), {}, find_notebook(a.name)
-    if notebook not in notebooks().values(): print(f"mmrec: running the code of {notebook.resolve()}", file=sys.stderr)
+    if notebook not in notebooks().values():
+        print(f"mmrec: running the code of {notebook.resolve()}", file=sys.stderr)
     if a.grid:
         page, table, failed = run_grid(a.name, _pairs(a.params), _pairs(a.grid), a.out, a.code)
         print(table.to_string())
-        for label, e in failed.items(): print(f"mmrec: {label}: {e}", file=sys.stderr)
-    else: page = run_report(a.name, _pairs(a.params), a.out, a.code, page=a.html)
+        for label, e in failed.items():
+            print(f"mmrec: {label}: {e}", file=sys.stderr)
+    else:
+        page = run_report(a.name, _pairs(a.params), a.out, a.code, page=a.html)
     print(f"{a.name}: done in {time.perf_counter() - start:.0f} s\n{page.resolve()}")
     return 0 if not failed else 2 if all(e.user_error for e in failed.values()) else 1
+
 
 def _compare(a) -> int:
     table = compare_runs(a.runs)
     print(table.to_string())
-    if a.out: print(compare_page(Path(a.out), a.runs, table).resolve())
+    if a.out:
+        print(compare_page(Path(a.out), a.runs, table).resolve())
     return 0
 
 # %% ../nbs/10_report.ipynb #b7b6605f
@@ -550,57 +977,100 @@ def _list() -> int:
         print(f"{name:<26} {head[0].lstrip('# ') if head else ''}")
     return 0
 
+
 @contextmanager
 def stoppable():
-    "A request to stop ends the process like Ctrl-C: private folders are removed, the kernel goes too."
-    if threading.current_thread() is not threading.main_thread(): yield; return
-    def stop(*_): raise KeyboardInterrupt
+    """A request to stop ends the process like Ctrl-C: private folders are removed, the kernel goes
+    too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
     before = signal.signal(signal.SIGTERM, stop)
-    try: yield
-    finally: signal.signal(signal.SIGTERM, before)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
 
 def log_of(error: BaseException) -> str:
-    "Write the trace of an error to a file in the cache, else among the temporary files; where it is."
-    text, name = "".join(traceback.format_exception(error)), f"error-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.log"
-    for place in (lambda: importlib.import_module("mmrec.data").cache_dir()/"logs", lambda: Path(tempfile.gettempdir())/"mmrec-logs"):
+    """Write the trace of an error to a file in the cache, else among the temporary files; where it
+    is."""
+    text, name = (
+        "".join(traceback.format_exception(error)),
+        f"error-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.log",
+    )
+    for place in (
+        lambda: importlib.import_module("mmrec.data").cache_dir() / "logs",
+        lambda: Path(tempfile.gettempdir()) / "mmrec-logs",
+    ):
         try:
             folder = place()
             folder.mkdir(parents=True, exist_ok=True)
-            (folder/name).write_text(text, encoding="utf-8", errors="backslashreplace")
-            return f"the trace is in {folder/name}"
-        except Exception: continue
+            (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace")
+            return f"the trace is in {folder / name}"
+        except Exception:
+            continue
     return "no trace could be written"
+
 
 def main(argv: list[str] | None = None) -> int:
     "The `mmrec` command."
     for stream in (sys.stdout, sys.stderr):  # a path may hold what the terminal cannot show
-        if hasattr(stream, "reconfigure"): stream.reconfigure(errors="backslashreplace")
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     parser = _parser()
     a = parser.parse_args(argv)
-    try: return _run(a, parser, argv is None)
-    except MMRecError as e: print(f"mmrec: {' '.join(str(e).split())}", file=sys.stderr); return 2
-    except ImportError as e: print(f"mmrec: {e}; `mmrec doctor` says what to install", file=sys.stderr); return 2
+    try:
+        return _run(a, parser, argv is None)
+    except MMRecError as e:
+        print(f"mmrec: {' '.join(str(e).split())}", file=sys.stderr)
+        return 2
+    except ImportError as e:
+        print(f"mmrec: {e}; `mmrec doctor` says what to install", file=sys.stderr)
+        return 2
     except ReportFailed as e:
-        print(f"mmrec: {e}" if e.user_error else f"mmrec: {e}\nThe page as far as it came: {e.report.resolve()}", file=sys.stderr)
+        print(
+            f"mmrec: {e}"
+            if e.user_error
+            else f"mmrec: {e}\nThe page as far as it came: {e.report.resolve()}",
+            file=sys.stderr,
+        )
         return 2 if e.user_error else 1
-    except BrokenPipeError: sys.stdout = open(os.devnull, "w"); return 0  # `mmrec list | head`
-    except KeyboardInterrupt: print("mmrec: stopped", file=sys.stderr); return 130
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")
+        return 0  # `mmrec list | head`
+    except KeyboardInterrupt:
+        print("mmrec: stopped", file=sys.stderr)
+        return 130
     except Exception as e:
-        about = " ".join(str(v)[:120] for v in (a.command, getattr(a, "name", None) or getattr(a, "bundle", None)) if v)
+        about = " ".join(
+            str(v)[:120]
+            for v in (a.command, getattr(a, "name", None) or getattr(a, "bundle", None))
+            if v
+        )
         said = " ".join(f"{type(e).__name__}: {e}".split())[:300]
         print(f"mmrec: {about}: {said}; {log_of(e)}", file=sys.stderr)
         return 2
 
+
 def _run(a, parser, typed: bool) -> int:  # typed: on a command line
     "What was asked for."
-    if a.command == "list": return _list()
-    if a.command == "serve": return _serve(a, typed)
+    if a.command == "list":
+        return _list()
+    if a.command == "serve":
+        return _serve(a, typed)
     if a.command == "doctor":
         from mmrec.doctor import doctor
+
         return doctor(a.json)
     with stoppable():
-        if a.command == "report": return _report(a, parser)
-        if a.command == "compare": return _compare(a)
+        if a.command == "report":
+            return _report(a, parser)
+        if a.command == "compare":
+            return _compare(a)
     parser.print_help()
     return 0
-

@@ -16,28 +16,42 @@ from .crossmodal import retrieval_metrics
 from .data import Features, MMRecError
 
 # %% ../nbs/04b_retrieval.ipynb #cd979e7d
-def cca_align(features: dict[str, Features],  # exactly two modalities
-              rows,  # items to learn from
-              dim: int = 8,  # canonical directions kept
-              components: int = 32  # principal components each side is cut to first
-              ) -> dict[str, Features]:
-    "Both modalities in the space of their canonical directions (Hotelling 1936; scikit-learn's CCA)."
-    if len(features) != 2: raise MMRecError(f"CCA takes two modalities: got {list(features)}")
+def cca_align(
+    features: dict[str, Features],  # exactly two modalities
+    rows,  # items to learn from
+    dim: int = 8,  # canonical directions kept
+    components: int = 32,  # principal components each side is cut to first
+) -> dict[str, Features]:
+    """Both modalities in the space of their canonical directions (Hotelling 1936; scikit-learn's
+    CCA)."""
+    if len(features) != 2:
+        raise MMRecError(f"CCA takes two modalities: got {list(features)}")
     (m, a), (n, b) = features.items()
     rows = np.asarray(rows)[(a.present & b.present)[rows]]
-    if len(rows) < 3: raise MMRecError(f"CCA needs at least 3 complete pairs: got {len(rows)}")
+    if len(rows) < 3:
+        raise MMRecError(f"CCA needs at least 3 complete pairs: got {len(rows)}")
     components = min(components, len(rows) - 1, a.dim, b.dim)
     pca = [PCA(components, random_state=0).fit(f.values[rows]) for f in (a, b)]
-    with warnings.catch_warnings():   # it says so when noise directions do not converge; they do no harm
+    # it says so when noise directions do not converge; they do no harm
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        cca = CCA(min(dim, components), max_iter=1000).fit(*(p.transform(f.values[rows]) for p, f in zip(pca, (a, b))))
+        cca = CCA(min(dim, components), max_iter=1000).fit(
+            *(p.transform(f.values[rows]) for p, f in zip(pca, (a, b)))
+        )
     x, y = cca.transform(pca[0].transform(a.values), pca[1].transform(b.values))
-    return {m: Features(x, a.present, {**a.source, "aligned": [m, n]}), n: Features(y, b.present, {**b.source, "aligned": [m, n]})}
+    return {
+        m: Features(x, a.present, {**a.source, "aligned": [m, n]}),
+        n: Features(y, b.present, {**b.source, "aligned": [m, n]}),
+    }
 
 # %% ../nbs/04b_retrieval.ipynb #18b08b84
 def space_metrics(a: Float[Tensor, "items dim"], b: Float[Tensor, "items dim"]) -> dict[str, float]:
-    "Alignment and uniformity (Wang and Isola 2020) and modality gap (Liang et al. 2022) of paired vectors."
+    """Alignment and uniformity (Wang and Isola 2020) and modality gap (Liang et al. 2022) of paired
+    vectors."""
     a, b = (F.normalize(torch.as_tensor(v), dim=-1) for v in (a, b))
     uniformity = lambda x: torch.pdist(x).square().mul(-2).exp().mean().log()
-    return {"alignment": float((a - b).square().sum(1).mean()), "uniformity": float((uniformity(a) + uniformity(b)) / 2),
-            "gap": float((a.mean(0) - b.mean(0)).norm())}
+    return {
+        "alignment": float((a - b).square().sum(1).mean()),
+        "uniformity": float((uniformity(a) + uniformity(b)) / 2),
+        "gap": float((a.mean(0) - b.mean(0)).norm()),
+    }

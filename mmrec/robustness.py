@@ -12,36 +12,70 @@ from torch import Tensor
 from .data import Features, MMRecError
 
 # %% ../nbs/05a_robustness.ipynb #4cf5aef4
-def hide(present: Bool[Tensor, "items modalities"],  # which ones an item has
-         rate: float,  # share of them to go missing
-         seed: int = 0) -> Bool[Tensor, "items modalities"]:
+def hide(
+    present: Bool[Tensor, "items modalities"],  # which ones an item has
+    rate: float,  # share of them to go missing
+    seed: int = 0,
+) -> Bool[Tensor, "items modalities"]:
     "Let modalities go missing at random; unlike modality dropout nothing is kept for certain."
-    if not 0 <= rate <= 1: raise MMRecError(f"rate={rate}: a share from 0 to 1")
-    return present & (torch.rand(present.shape, generator=torch.Generator().manual_seed(seed)).to(present.device) >= rate)
+    if not 0 <= rate <= 1:
+        raise MMRecError(f"rate={rate}: a share from 0 to 1")
+    return present & (
+        torch.rand(present.shape, generator=torch.Generator().manual_seed(seed)).to(present.device)
+        >= rate
+    )
 
-def knock_out(features: Features,  # one modality
-              how: str,  # noise, constant, other or absent
-              seed: int = 0) -> Features:
+
+def knock_out(
+    features: Features,  # one modality
+    how: str,  # noise, constant, other or absent
+    seed: int = 0,
+) -> Features:
     "The same items with what this modality says destroyed (permutation importance; Breiman 2001)."
-    rows, rng, values = np.flatnonzero(features.present), np.random.default_rng(seed), features.values.copy()
-    if how == "absent": return Features(values, np.zeros_like(features.present), {**features.source, "knocked out": how})
+    rows, rng, values = (
+        np.flatnonzero(features.present),
+        np.random.default_rng(seed),
+        features.values.copy(),
+    )
+    if how == "absent":
+        return Features(
+            values, np.zeros_like(features.present), {**features.source, "knocked out": how}
+        )
     real = values[rows]
-    if how == "noise": values[rows] = rng.normal(real.mean(0), real.std(0), real.shape)
-    elif how == "constant": values[rows] = real.mean(0)
-    elif how == "other":   # along one random ring, so that nobody keeps his own
+    if how == "noise":
+        values[rows] = rng.normal(real.mean(0), real.std(0), real.shape)
+    elif how == "constant":
+        values[rows] = real.mean(0)
+    elif how == "other":  # along one random ring, so that nobody keeps his own
         ring = rng.permutation(rows)
         values[ring] = features.values[np.roll(ring, 1)]
-    else: raise MMRecError(f"knock_out how={how!r}: noise, constant, other or absent")
+    else:
+        raise MMRecError(f"knock_out how={how!r}: noise, constant, other or absent")
     return Features(values, features.present, {**features.source, "knocked out": how})
 
 # %% ../nbs/05a_robustness.ipynb #d9471789
-def knock_out_test(score: Callable[[dict[str, Features]], float],  # features -> how good a trained model is with them
-                   features: dict[str, Features],  # what it was trained with
-                   how: Iterable[str] = ("noise", "constant", "other", "absent"),
-                   seeds: Iterable[int] = (0,)  # draws of the noise
-                   ) -> pd.DataFrame:  # one row per modality, way and draw; `lost` is whole minus spoilt
+# features -> how good a trained model is with them
+def knock_out_test(
+    score: Callable[[dict[str, Features]], float],
+    features: dict[str, Features],  # what it was trained with
+    how: Iterable[str] = ("noise", "constant", "other", "absent"),
+    seeds: Iterable[int] = (0,),  # draws of the noise
+    # one row per modality, way and draw; `lost` is whole minus spoilt
+) -> pd.DataFrame:
     "How much of a score is owed to each modality: one after the other is destroyed (Breiman 2001)."
-    if not features: raise MMRecError("knock-out test: no features; give what the model was trained with")
+    if not features:
+        raise MMRecError("knock-out test: no features; give what the model was trained with")
     whole = score(features)
-    return pd.DataFrame([{"modality": m, "replaced by": h, "seed": s, "lost": whole - score({**features, m: knock_out(f, h, s)})}
-                         for m, f in features.items() for h in how for s in seeds])
+    return pd.DataFrame(
+        [
+            {
+                "modality": m,
+                "replaced by": h,
+                "seed": s,
+                "lost": whole - score({**features, m: knock_out(f, h, s)}),
+            }
+            for m, f in features.items()
+            for h in how
+            for s in seeds
+        ]
+    )

@@ -18,75 +18,164 @@ from .multimodal import fusions, softmax_loss
 from .recommend import Recommender
 
 # %% ../nbs/09b_scale.ipynb #08f33dc7
-def map_features(file, present: Bool[np.ndarray, "items"] | None = None, block: int = 2**16) -> Features:
-    "A .npy file [items, dim] of float32 as `Features` whose values stay on disk; rows that are absent must be zero in it."
+def map_features(
+    file, present: Bool[np.ndarray, "items"] | None = None, block: int = 2**16
+) -> Features:
+    """A .npy file [items, dim] of float32 as `Features` whose values stay on disk; rows that are
+    absent must be zero in it."""
     file = Path(file)
-    try: values = np.load(file, mmap_mode="c")
-    except (OSError, ValueError) as e: raise MMRecError(f"{file.name}: no array that can be mapped ({e}); write it with np.save") from None
-    if values.ndim != 2 or values.dtype != np.float32: raise MMRecError(f"{file.name}: {values.dtype} {values.shape}; float32 [items, dim] is wanted")
+    try:
+        values = np.load(file, mmap_mode="c")
+    except (OSError, ValueError) as e:
+        raise MMRecError(
+            f"{file.name}: no array that can be mapped ({e}); write it with np.save"
+        ) from None
+    if values.ndim != 2 or values.dtype != np.float32:
+        raise MMRecError(
+            f"{file.name}: {values.dtype} {values.shape}; float32 [items, dim] is wanted"
+        )
     present = np.ones(len(values), bool) if present is None else np.asarray(present, bool)
-    if present.shape != (len(values),): raise MMRecError(f"{file.name}: {len(values)} rows, but present has {present.shape}")
+    if present.shape != (len(values),):
+        raise MMRecError(f"{file.name}: {len(values)} rows, but present has {present.shape}")
     for i in range(0, len(values), block):
-        part = np.asarray(values[i:i + block])
-        if not np.isfinite(part).all() or part[~present[i:i + block]].any():
-            raise MMRecError(f"{file.name}: rows {i} to {i + len(part) - 1} hold NaN, infinity, or values of absent items; mend them")
+        part = np.asarray(values[i : i + block])
+        if not np.isfinite(part).all() or part[~present[i : i + block]].any():
+            raise MMRecError(
+                f"{file.name}: rows {i} to {i + len(part) - 1} hold NaN, infinity, or "
+                f"values of absent items; mend them"
+            )
     out = object.__new__(Features)  # the ordinary way makes a copy in memory
-    for name, v in (("values", values), ("present", present), ("source", {"encoder": "given", "file": file.name})): object.__setattr__(out, name, v)
+    for name, v in (
+        ("values", values),
+        ("present", present),
+        ("source", {"encoder": "given", "file": file.name}),
+    ):
+        object.__setattr__(out, name, v)
     return out
 
 # %% ../nbs/09b_scale.ipynb #f13ddbe7
 class RowNetwork(nn.Module):
     "Ids and content of the rows that are asked for, nothing else."
+
     def __init__(self, dataset: Dataset, dim: int, fusion: str):
         super().__init__()
-        self.user, self.item = (nn.Embedding(n, dim, sparse=True) for n in (dataset.n_users, dataset.n_items))
-        for e in (self.user, self.item): nn.init.normal_(e.weight, std=.1)
-        self.register_buffer("known", torch.from_numpy(dataset.train.getnnz(0) > 0), persistent=False)
+        self.user, self.item = (
+            nn.Embedding(n, dim, sparse=True) for n in (dataset.n_users, dataset.n_items)
+        )
+        for e in (self.user, self.item):
+            nn.init.normal_(e.weight, std=0.1)
+        self.register_buffer(
+            "known", torch.from_numpy(dataset.train.getnnz(0) > 0), persistent=False
+        )
         features = {m: f for m, f in dataset.features.items() if f.present.any()}
-        self.project, self.fuse = (Projector(features, dim), fusions()[fusion](dim, len(features))) if features else (None, None)
+        self.project, self.fuse = (
+            (Projector(features, dim), fusions()[fusion](dim, len(features)))
+            if features
+            else (None, None)
+        )
 
-    def items(self, rows: Int[Tensor, "rows"], hide: float = 0.) -> Float[Tensor, "rows dim"]:
-        "Unit vectors; an id that nobody trained is left out, and a share `hide` of the others, so that content learns to stand alone."
+    def items(self, rows: Int[Tensor, "rows"], hide: float = 0.0) -> Float[Tensor, "rows dim"]:
+        """Unit vectors; an id that nobody trained is left out, and a share `hide` of the others, so
+        that content learns to stand alone."""
         keep = self.known[rows]
-        if hide and self.project is not None: keep = keep & (torch.rand(len(rows), device=rows.device) >= hide)
-        v = self.item(rows)*keep[:, None]
+        if hide and self.project is not None:
+            keep = keep & (torch.rand(len(rows), device=rows.device) >= hide)
+        v = self.item(rows) * keep[:, None]
         return F.normalize(v if self.project is None else v + self.fuse(*self.project(rows)), dim=1)
 
     def optimisers(self, lr: float) -> list:
         dense = [p for n, p in self.named_parameters() if n not in ("user.weight", "item.weight")]
-        return [torch.optim.SparseAdam([self.user.weight, self.item.weight], lr)] + ([torch.optim.Adam(dense, lr)] if dense else [])
+        return [torch.optim.SparseAdam([self.user.weight, self.item.weight], lr)] + (
+            [torch.optim.Adam(dense, lr)] if dense else []
+        )
 
 # %% ../nbs/09b_scale.ipynb #e9d1c158
 class RowRecommender(Recommender):
-    "Two towers by sampled softmax and sparse Adam (cf. Yi et al. 2019): the cost of a step does not depend on the catalogue."
-    def __init__(self, dim=64, fusion="weighted", temperature=.25, negatives=1024, id_dropout=.15, batch=8192, lr=.01, epochs=10,
-                 device=None, progress=True, seed=0):  # device None: CUDA where there is one
-        self.dim, self.fusion, self.temperature, self.negatives, self.id_dropout = dim, fusion, temperature, negatives, id_dropout
-        self.batch, self.lr, self.epochs, self.progress, self.seed, self.device = batch, lr, epochs, progress, seed, device  # pairs per step
+    """Two towers by sampled softmax and sparse Adam (cf. Yi et al. 2019): the cost of a step does
+    not depend on the catalogue."""
 
-    def step(self, net: RowNetwork, users: Int[Tensor, "pairs"], items: Int[Tensor, "pairs"], known: Int[Tensor, "known"]) -> Float[Tensor, ""]:
+    def __init__(
+        self,
+        dim=64,
+        fusion="weighted",
+        temperature=0.25,
+        negatives=1024,
+        id_dropout=0.15,
+        batch=8192,
+        lr=0.01,
+        epochs=10,
+        device=None,
+        progress=True,
+        seed=0,  # device None: CUDA where there is one
+    ):
+        self.dim, self.fusion, self.temperature, self.negatives, self.id_dropout = (
+            dim,
+            fusion,
+            temperature,
+            negatives,
+            id_dropout,
+        )
+        # pairs per step
+        self.batch, self.lr, self.epochs, self.progress, self.seed, self.device = (
+            batch,
+            lr,
+            epochs,
+            progress,
+            seed,
+            device,
+        )
+
+    def step(
+        self,
+        net: RowNetwork,
+        users: Int[Tensor, "pairs"],
+        items: Int[Tensor, "pairs"],
+        known: Int[Tensor, "known"],
+    ) -> Float[Tensor, ""]:
         "Loss of one batch of choices."
-        others = known[torch.randint(len(known), (self.negatives,))] if len(known) > self.negatives else known
+        others = (
+            known[torch.randint(len(known), (self.negatives,))]
+            if len(known) > self.negatives
+            else known
+        )
         v = net.items(torch.cat([items, others]), self.id_dropout)
-        return softmax_loss(F.normalize(net.user(users), dim=1), v[:len(items)], v[len(items):], items[:, None] == others, self.temperature, len(known)/len(others))
+        return softmax_loss(
+            F.normalize(net.user(users), dim=1),
+            v[: len(items)],
+            v[len(items) :],
+            items[:, None] == others,
+            self.temperature,
+            len(known) / len(others),
+        )
 
     def _fit(self, dataset):
         device = torch.device(self.device) if self.device else best_device()
-        if device.type == "mps": device = torch.device("cpu")  # MPS has no sparse gradients
+        if device.type == "mps":
+            device = torch.device("cpu")  # MPS has no sparse gradients
         with seeded(self.seed):
             net, x = RowNetwork(dataset, self.dim, self.fusion).to(device), dataset.train.tocoo()
             users, items = (torch.from_numpy(v).long().to(device) for v in (x.row, x.col))
             known, optimisers = net.known.nonzero()[:, 0], net.optimisers(self.lr)
             for _ in tqdm(range(self.epochs), disable=not self.progress, unit="epoch"):
                 for b in torch.randperm(len(users)).to(device).split(self.batch):
-                    for o in optimisers: o.zero_grad()
+                    for o in optimisers:
+                        o.zero_grad()
                     self.step(net, users[b], items[b], known).backward()
-                    for o in optimisers: o.step()
+                    for o in optimisers:
+                        o.step()
         with torch.no_grad():
             self.user_vectors_ = F.normalize(net.user.weight, dim=1).cpu()
             rows = torch.arange(dataset.n_items, device=device).split(2**16)
             self.item_vectors_ = torch.cat([net.items(r).cpu() for r in rows])
 
-    def _score(self, rows): return self.user_vectors_[torch.from_numpy(rows)] @ self.item_vectors_.T
-    def _from_history(self, x): return F.normalize(torch.from_numpy(np.asarray(x @ self.item_vectors_.numpy())), dim=1) @ self.item_vectors_.T
-    def _similar(self, row): return self.item_vectors_ @ self.item_vectors_[row]
+    def _score(self, rows):
+        return self.user_vectors_[torch.from_numpy(rows)] @ self.item_vectors_.T
+
+    def _from_history(self, x):
+        return (
+            F.normalize(torch.from_numpy(np.asarray(x @ self.item_vectors_.numpy())), dim=1)
+            @ self.item_vectors_.T
+        )
+
+    def _similar(self, row):
+        return self.item_vectors_ @ self.item_vectors_[row]

@@ -25,39 +25,48 @@ from .order import Histories, Sequential, evaluate_next, next_length, stretches
 # %% ../nbs/08d_sequence.ipynb #be9e0163
 class Attention(nn.Module):
     "Causal self-attention (Vaswani et al. 2017); `relative` adds a learned bias for distances."
+
     def __init__(self, dim: int, heads: int, dropout: float, relative: bool):
         super().__init__()
-        if dim % heads: raise MMRecError(f"heads={heads} does not divide dim={dim}")
+        if dim % heads:
+            raise MMRecError(f"heads={heads} does not divide dim={dim}")
         self.heads, self.dropout = heads, dropout
-        self.qkv, self.out = nn.Linear(dim, 3*dim), nn.Linear(dim, dim)
+        self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
         self.bias = nn.Parameter(torch.zeros(heads, 32)) if relative else None
 
     def forward(self, x: Float[Tensor, "rows new dim"], state=None):
         "What each new place takes from itself and those before it, and the state to go on from."
         n, t, d = x.shape
-        q, k, v = self.qkv(x).view(n, t, 3, self.heads, d//self.heads).permute(2, 0, 3, 1, 4)
-        if state is not None: k, v = torch.cat([state[0], k], 2), torch.cat([state[1], v], 2)
+        q, k, v = self.qkv(x).view(n, t, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
+        if state is not None:
+            k, v = torch.cat([state[0], k], 2), torch.cat([state[1], v], 2)
         place = torch.arange(k.shape[2], device=x.device)
         distance = place[-t:, None] - place
-        fit = q @ k.transpose(-1, -2)/(d//self.heads)**.5
-        if self.bias is not None: fit = fit + self.bias[:, distance_bucket(distance)]
+        fit = q @ k.transpose(-1, -2) / (d // self.heads) ** 0.5
+        if self.bias is not None:
+            fit = fit + self.bias[:, distance_bucket(distance)]
         share = fit.masked_fill(distance < 0, -torch.inf).softmax(-1)
         y = F.dropout(share, self.dropout, self.training) @ v
         return self.out(y.transpose(1, 2).reshape(n, t, d)), (k, v)
 
+
 def distance_bucket(distance: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
     "0 to 15 as they are, then four numbers for each doubling, up to 31."
-    far = 16 + 4*torch.log2(distance.clamp(min=16)/16.)
+    far = 16 + 4 * torch.log2(distance.clamp(min=16) / 16.0)
     return torch.where(distance < 16, distance.clamp(min=0), far.long().clamp(max=31))
 
 # %% ../nbs/08d_sequence.ipynb #d2026126
 class Block(nn.Module):
     "Base of all blocks: `forward(x, state)` gives what comes out and the state to go on from."
+
     places = False  # whether the trunk adds a vector for each place
+
 
 class TransformerBlock(Block):
     "Attention and feed-forward, normalised before each (SASRec; Kang & McAuley 2018)."
+
     places = True
+
     def __init__(self, dim: int, heads: int, dropout: float):
         super().__init__()
         self.attend, self.drop = Attention(dim, heads, dropout, False), nn.Dropout(dropout)
@@ -69,25 +78,29 @@ class TransformerBlock(Block):
         x = x + self.drop(y)
         return x + self.drop(self.down(self.drop(F.relu(self.up(self.between(x)))))), state
 
+
 class GatedBlock(Block):
     "Attention by distance and a gated feed-forward, both added through a gate."
+
     def __init__(self, dim: int, heads: int, dropout: float):
         super().__init__()
         self.attend, self.drop = Attention(dim, heads, dropout, True), nn.Dropout(dropout)
         self.before, self.between = nn.LayerNorm(dim), nn.LayerNorm(dim)
-        self.up, self.down = nn.Linear(dim, 4*dim), nn.Linear(2*dim, dim)
+        self.up, self.down = nn.Linear(dim, 4 * dim), nn.Linear(2 * dim, dim)
         self.gates = nn.ModuleList(nn.Linear(dim, dim) for _ in range(2))
 
     def forward(self, x, state=None):
         z = self.before(x)
         y, state = self.attend(z, state)
-        x = x + self.drop(y)*self.gates[0](z).sigmoid()
+        x = x + self.drop(y) * self.gates[0](z).sigmoid()
         z = self.between(x)
         a, b = self.up(z).chunk(2, -1)
-        return x + self.drop(self.down(F.silu(a)*b))*self.gates[1](z).sigmoid(), state
+        return x + self.drop(self.down(F.silu(a) * b)) * self.gates[1](z).sigmoid(), state
+
 
 class GRUBlock(Block):
     "A gated recurrent unit (GRU4Rec; Hidasi et al. 2016)."
+
     def __init__(self, dim: int, heads: int, dropout: float):
         super().__init__()
         self.cell, self.drop = nn.GRU(dim, dim, batch_first=True), nn.Dropout(dropout)
@@ -96,6 +109,7 @@ class GRUBlock(Block):
         y, state = self.cell(x, state)
         return self.drop(y), state
 
+
 def blocks() -> dict[str, type[Block]]:
     "Every block by its short name; a subclass of `Block` of your own is there once it is defined."
     return {c.__name__.removesuffix("Block").lower(): c for c in Block.__subclasses__()}
@@ -103,23 +117,34 @@ def blocks() -> dict[str, type[Block]]:
 # %% ../nbs/08d_sequence.ipynb #951832a7
 class Trunk(nn.Module):
     "From the vectors of a history to a guess of the next item's at each place, of unit length."
-    def __init__(self, block: str, layers: int, dim: int, heads: int, dropout: float, length: int,
-                 side: int = 0):
+
+    def __init__(
+        self,
+        block: str,
+        layers: int,
+        dim: int,
+        heads: int,
+        dropout: float,
+        length: int,
+        side: int = 0,
+    ):
         super().__init__()
         if block not in blocks():
             raise MMRecError(f"block={block!r} is not known; use one of {', '.join(blocks())}")
         self.blocks = nn.ModuleList(blocks()[block](dim, heads, dropout) for _ in range(layers))
         places = blocks()[block].places
-        self.place = nn.Parameter(torch.randn(length, dim)*.02) if places else None
+        self.place = nn.Parameter(torch.randn(length, dim) * 0.02) if places else None
         self.side = nn.Linear(side, dim, bias=False) if side else None
         self.norm, self.drop = nn.LayerNorm(dim), nn.Dropout(dropout)
 
     def forward(self, v: Float[Tensor, "rows new dim"], side=None, states=None):
         "Guesses at the new places, and the states to go on from."
-        done, states = (0, [None]*len(self.blocks)) if states is None else states
-        x = v*v.shape[-1]**.5
-        if self.place is not None: x = x + self.place[done:done + v.shape[1]]
-        if side is not None: x = x + self.side(side)
+        done, states = (0, [None] * len(self.blocks)) if states is None else states
+        x = v * v.shape[-1] ** 0.5
+        if self.place is not None:
+            x = x + self.place[done : done + v.shape[1]]
+        if side is not None:
+            x = x + self.side(side)
         x, after = self.drop(x), []
         for block, state in zip(self.blocks, states):
             x, state = block(x, state)
@@ -129,75 +154,109 @@ class Trunk(nn.Module):
 # %% ../nbs/08d_sequence.ipynb #02fcdf9f
 class Loss:
     "Base of all losses: `draw` says who stands against the right item, `value` what that costs."
-    def __init__(self, n_items: int, negatives: int, popularity: Float[Tensor, "items"],
-                 exponent: float = 0., calibration: float = .75):
+
+    def __init__(
+        self,
+        n_items: int,
+        negatives: int,
+        popularity: Float[Tensor, "items"],
+        exponent: float = 0.0,
+        calibration: float = 0.75,
+    ):
         self.n, self.negatives, self.calibration = n_items, min(negatives, n_items), calibration
-        q = popularity.clamp(min=1.)**exponent  # how the negatives are drawn: uniformly at 0
-        self.q, self.even = q/q.sum(), exponent == 0
+        q = popularity.clamp(min=1.0) ** exponent  # how the negatives are drawn: uniformly at 0
+        self.q, self.even = q / q.sum(), exponent == 0
 
     def draw(self) -> Int[Tensor, "n"]:
         device = self.q.device
-        if self.even: return torch.randint(self.n, (self.negatives,), device=device)
+        if self.even:
+            return torch.randint(self.n, (self.negatives,), device=device)
         return torch.multinomial(self.q, self.negatives, replacement=True)
 
-    def value(self, right: Float[Tensor, "questions"], others: Float[Tensor, "questions n"],
-              drawn: Int[Tensor, "n"], same: Bool[Tensor, "questions n"]) -> Float[Tensor, ""]:
+    def value(
+        self,
+        right: Float[Tensor, "questions"],
+        others: Float[Tensor, "questions n"],
+        drawn: Int[Tensor, "n"],
+        same: Bool[Tensor, "questions n"],
+    ) -> Float[Tensor, ""]:
         raise NotImplementedError
+
 
 class SampledLoss(Loss):
     "Softmax against drawn items, corrected for how they were drawn (Bengio & Senecal 2008)."
+
     def value(self, right, others, drawn, same):
-        s = (others - (len(drawn)*self.q[drawn]).log()).masked_fill(same, -torch.inf)
+        s = (others - (len(drawn) * self.q[drawn]).log()).masked_fill(same, -torch.inf)
         return (torch.logaddexp(right, s.logsumexp(1)) - right).mean()
+
 
 class FullLoss(Loss):
     "Softmax against all items."
-    def draw(self): return torch.arange(self.n, device=self.q.device)
-    def value(self, right, others, drawn, same): return (others.logsumexp(1) - right).mean()
+
+    def draw(self):
+        return torch.arange(self.n, device=self.q.device)
+
+    def value(self, right, others, drawn, same):
+        return (others.logsumexp(1) - right).mean()
+
 
 class GBCELoss(Loss):
     "Generalised binary cross-entropy (Petrov & Macdonald 2023)."
+
     def value(self, right, others, drawn, same):
-        alpha = len(drawn)/max(1, self.n - 1)
-        beta = alpha*(self.calibration*(1 - 1/alpha) + 1/alpha)
-        wrong = F.softplus(others).masked_fill(same, 0.)
-        return (beta*F.softplus(-right) + wrong.sum(1)).mean()
+        alpha = len(drawn) / max(1, self.n - 1)
+        beta = alpha * (self.calibration * (1 - 1 / alpha) + 1 / alpha)
+        wrong = F.softplus(others).masked_fill(same, 0.0)
+        return (beta * F.softplus(-right) + wrong.sum(1)).mean()
+
 
 def losses() -> dict[str, type[Loss]]:
     "Every loss by its short name; a subclass of `Loss` of your own is there once it is defined."
     return {c.__name__.removesuffix("Loss").lower(): c for c in Loss.__subclasses__()}
 
 # %% ../nbs/08d_sequence.ipynb #c2de3f6f
-def near_matrix(h: Histories, n_items: int, reach: int = 5, fade: float = .7) -> sp.csr_matrix:
+def near_matrix(h: Histories, n_items: int, reach: int = 5, fade: float = 0.7) -> sp.csr_matrix:
     "How often two items stand near each other, both ways: items x items."
     row, at = h.places()
     items, c = h.values[at], sp.csr_matrix((n_items, n_items), dtype=np.float32)
     for g in range(1, reach + 1):
         same = row[g:] == row[:-g]
-        pairs = (np.full(same.sum(), fade**(g - 1), np.float32),
-                 (items[:-g][same], items[g:][same]))
+        pairs = (
+            np.full(same.sum(), fade ** (g - 1), np.float32),
+            (items[:-g][same], items[g:][same]),
+        )
         c = c + sp.csr_matrix(pairs, shape=c.shape)
     return (c + c.T).tocsr()
 
-def spectral_start(h: Histories, n_items: int, dim: int, seed: int = 0) -> Float[Tensor,
-                                                                                 "items dim"]:
+
+def spectral_start(
+    h: Histories, n_items: int, dim: int, seed: int = 0
+) -> Float[Tensor, "items dim"]:
     "Unit vectors from the leading eigenvectors of the scaled neighbourhood of items."
     c = near_matrix(h, n_items)
-    root = power(np.asarray(c.sum(1)).ravel() + 1, -.5)
+    root = power(np.asarray(c.sum(1)).ravel() + 1, -0.5)
     s = sp.diags_array(root) @ c @ sp.diags_array(root)
     s = sp.csr_matrix(s + sp.eye_array(n_items)).astype(np.float32)
     axes, value = top_singular(s, dim, seed)
     value = np.maximum(value - 1, 0)  # of s itself; its negative end is at the far end here
-    v = np.random.default_rng(seed).normal(size=(n_items, dim)).astype(np.float32)*1e-4
-    v[:, :axes.shape[1]] += axes*np.sqrt(value + value**2)
+    v = np.random.default_rng(seed).normal(size=(n_items, dim)).astype(np.float32) * 1e-4
+    v[:, : axes.shape[1]] += axes * np.sqrt(value + value**2)
     return F.normalize(torch.from_numpy(v), dim=1)
 
 # %% ../nbs/08d_sequence.ipynb #33eb6ec9
 class ItemVectors(nn.Module):
     "Unit vectors of items from ids, content, or both."
-    def __init__(self, start: Float[Tensor, "items dim"], known: Bool[Tensor, "items"],
-                 features: dict[str, Features], fusion: str, ids: bool = True,
-                 id_dropout: float = .3):
+
+    def __init__(
+        self,
+        start: Float[Tensor, "items dim"],
+        known: Bool[Tensor, "items"],
+        features: dict[str, Features],
+        fusion: str,
+        ids: bool = True,
+        id_dropout: float = 0.3,
+    ):
         super().__init__()
         dim = start.shape[1]
         if not ids and not features:
@@ -205,50 +264,82 @@ class ItemVectors(nn.Module):
         if features and fusion not in fusions():
             raise MMRecError(f"fusion={fusion!r} is not known; use one of {', '.join(fusions())}")
         self.id_dropout = id_dropout
-        self.id = nn.Parameter(start*dim**.5/10) if ids else None  # about .1 a number
+        self.id = nn.Parameter(start * dim**0.5 / 10) if ids else None  # about .1 a number
         self.register_buffer("known", known.float()[:, None], persistent=False)
         self.project = Projector(features, dim) if features else None
         self.fuse = fusions()[fusion](dim, len(features)) if features else None
 
-    def content(self, rows) -> Float[Tensor, "rows dim"]: return self.fuse(*self.project(rows))
+    def content(self, rows) -> Float[Tensor, "rows dim"]:
+        return self.fuse(*self.project(rows))
 
     def forward(self, rows) -> Float[Tensor, "rows dim"]:
-        v, e = 0., 0.
-        if self.project is not None: v = self.content(rows)
+        v, e = 0.0, 0.0
+        if self.project is not None:
+            v = self.content(rows)
         if self.id is not None:
             e = self.id[rows]
             if self.project is not None:  # without content an id is all there is
                 keep = self.known[rows]
-                if self.training: keep = keep*(torch.rand_like(keep) >= self.id_dropout)
-                e = e*keep
+                if self.training:
+                    keep = keep * (torch.rand_like(keep) >= self.id_dropout)
+                e = e * keep
         return F.normalize(v + e, dim=1)
 
-def point_at(items: ItemVectors, start: Float[Tensor, "items dim"], steps: int = 150,
-             size: int = 1024, lr: float = 3e-3) -> None:
+
+def point_at(
+    items: ItemVectors,
+    start: Float[Tensor, "items dim"],
+    steps: int = 150,
+    size: int = 1024,
+    lr: float = 3e-3,
+) -> None:
     "Let the content part learn to point at where the known items start."
     rows = items.known[:, 0].nonzero()[:, 0]
     parts = [*items.project.parameters(), *items.fuse.parameters()]
     optimiser = torch.optim.Adam(parts, lr=lr)
-    goal = start.to(rows.device)*start.shape[1]**.5/10
+    goal = start.to(rows.device) * start.shape[1] ** 0.5 / 10
     for _ in range(steps):
         some = rows[torch.randint(len(rows), (min(size, len(rows)),), device=rows.device)]
         loss = (items.content(some) - goal[some]).square().sum(1).mean()
-        optimiser.zero_grad(); loss.backward(); optimiser.step()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
 
 # %% ../nbs/08d_sequence.ipynb #e82af1ce
 class SequenceRecommender(Sequential):
     "What comes next, by a network over the history; see the page for block, loss and start."
-    def __init__(self, block="gated", layers=1, dim=128, heads=2, length=50, dropout=.3,
-                 loss="sampled", negatives=1024, exponent=0., calibration=.75, temperature=.07,
-                 start="spectral",  # or "random"
-                 ids=True, modalities=None, fusion="weighted",
-                 id_dropout=.3,  # None: all modalities
-                 side=(),  # columns of a choice that are read: numbers or categories
-                 lr=1e-3, epochs=20, patience=3, batch=None,  # stretches a step; None: by questions
-                 metric="ndcg@10", most=4000,  # what chooses the epoch, on how many moments
-                 towers=1,  # networks whose scores are averaged
-                 refit=True,  # once the epochs are chosen, learn from validation, too
-                 checkpoint=None, progress=True, seed=0):
+
+    def __init__(
+        self,
+        block="gated",
+        layers=1,
+        dim=128,
+        heads=2,
+        length=50,
+        dropout=0.3,
+        loss="sampled",
+        negatives=1024,
+        exponent=0.0,
+        calibration=0.75,
+        temperature=0.07,
+        start="spectral",  # or "random"
+        ids=True,
+        modalities=None,
+        fusion="weighted",
+        id_dropout=0.3,  # None: all modalities
+        side=(),  # columns of a choice that are read: numbers or categories
+        lr=1e-3,
+        epochs=20,
+        patience=3,
+        batch=None,  # stretches a step; None: by questions
+        metric="ndcg@10",
+        most=4000,  # what chooses the epoch, on how many moments
+        towers=1,  # networks whose scores are averaged
+        refit=True,  # once the epochs are chosen, learn from validation, too
+        checkpoint=None,
+        progress=True,
+        seed=0,
+    ):
         self.block, self.layers, self.dim, self.heads = block, layers, dim, heads
         self.length, self.dropout, self.loss, self.negatives = length, dropout, loss, negatives
         self.exponent, self.calibration, self.temperature = exponent, calibration, temperature
@@ -261,80 +352,102 @@ class SequenceRecommender(Sequential):
     def _learn(self, dataset, h, chosen=None):
         if self.loss not in losses():
             raise MMRecError(f"loss={self.loss!r} is not known; use one of {', '.join(losses())}")
-        if not self.temperature > 0: raise MMRecError(f"temperature={self.temperature}: positive")
+        if not self.temperature > 0:
+            raise MMRecError(f"temperature={self.temperature}: positive")
         self.side_, self.history_, vectors, trunks = read_side(dataset, self.side), [], [], []
         cut = stretches(h, self.length)
         if not len(cut):
             raise MMRecError(f"'{dataset.name}': nobody has two training choices, nothing to learn")
-        bar = tqdm(total=self.epochs*self.towers, disable=not self.progress, unit="epoch")
+        bar = tqdm(total=self.epochs * self.towers, disable=not self.progress, unit="epoch")
         with bar, torch.random.fork_rng():
             for t in range(self.towers):
                 # how long the last fit is was chosen before
                 stop = chosen and chosen.best_epochs_[t]
                 items, trunk, log = self._fit_tower(t, dataset, h, cut, bar, stop)
-                vectors.append(items); trunks.append(trunk); self.history_ += log
-        best = [max((e for e in self.history_ if e["tower"] == t), key=lambda e: e["valid"])
-                for t in range(self.towers)]
+                vectors.append(items)
+                trunks.append(trunk)
+                self.history_ += log
+        best = [
+            max((e for e in self.history_ if e["tower"] == t), key=lambda e: e["valid"])
+            for t in range(self.towers)
+        ]
         self.best_epochs_ = [e["epoch"] + 1 for e in best]
         self.items_, self.trunks_ = torch.stack(vectors), torch.stack(trunks)
         self._ready = None  # networks are rebuilt from these weights
 
     def _trunk(self) -> Trunk:
-        return Trunk(self.block, self.layers, self.dim, self.heads, self.dropout, self.length,
-                     side_width(self.side_))
+        return Trunk(
+            self.block,
+            self.layers,
+            self.dim,
+            self.heads,
+            self.dropout,
+            self.length,
+            side_width(self.side_),
+        )
 
     def _net(self, dataset: Dataset, h: Histories) -> nn.ModuleDict:
         "Item vectors and trunk, at their start."
         if self.start not in ("spectral", "random"):
             raise MMRecError(f"start={self.start!r} is not known; use 'spectral' or 'random'")
         known = torch.from_numpy(np.bincount(h.values, minlength=dataset.n_items) > 0)
-        features = {m: f for m, f in dataset.features.items() if f.present.any()
-                    and (self.modalities is None or m in self.modalities)}
+        features = {
+            m: f
+            for m, f in dataset.features.items()
+            if f.present.any() and (self.modalities is None or m in self.modalities)
+        }
         if lost := set(self.modalities or ()) - set(features):
             raise MMRecError(f"'{dataset.name}' has no features '{min(lost)}'; encode them first")
         start = F.normalize(torch.randn(dataset.n_items, self.dim), dim=1)
-        if self.start == "spectral": start = spectral_start(h, dataset.n_items, self.dim, self.seed)
+        if self.start == "spectral":
+            start = spectral_start(h, dataset.n_items, self.dim, self.seed)
         items = ItemVectors(start, known, features, self.fusion, self.ids, self.id_dropout)
-        if features and self.start == "spectral": point_at(items, start)
+        if features and self.start == "spectral":
+            point_at(items, start)
         return nn.ModuleDict({"vectors": items, "trunk": self._trunk()})
 
 # %% ../nbs/08d_sequence.ipynb #c85621c8
 def _epoch(self, net: nn.ModuleDict, cut: Histories, side, loss: Loss, optimiser, device) -> float:
     "Once over all stretches; the mean loss of a question."
     net.train()
-    total, questions = 0., (cut.lengths - 1).sum()
-    size = self.batch or max(16, int(min(4096, max(256, questions/40))*len(cut)/questions))
+    total, questions = 0.0, (cut.lengths - 1).sum()
+    size = self.batch or max(16, int(min(4096, max(256, questions / 40)) * len(cut) / questions))
     for batch in torch.randperm(len(cut)).split(size):
         rows = batch.numpy()
         rows = rows[np.argsort(cut.lengths[rows], kind="stable")]
         value, n = self._step(net, cut, side, rows, loss, device)
         if not value.isfinite():
             raise MMRecError(f"the loss became {value.item()}; lower lr={self.lr}")
-        optimiser.zero_grad(); value.backward(); optimiser.step()
-        total += value.item()*n
-    return float(total/questions)
+        optimiser.zero_grad()
+        value.backward()
+        optimiser.step()
+        total += value.item() * n
+    return float(total / questions)
+
 
 def _step(self, net, cut: Histories, side, rows, loss: Loss, device) -> tuple[Tensor, int]:
     "Loss of some stretches, sorted by length."
     drawn, groups, targets = loss.draw(), [], []
-    for group in np.array_split(rows, max(1, len(rows)//128)):
+    for group in np.array_split(rows, max(1, len(rows) // 128)):
         cell, real = cut[group].padded()
         groups.append((cell[:, :-1], real[:, 1:]))
         targets.append(cut.values[cell[:, 1:]][real[:, 1:]])
     target = np.concatenate(targets)
     ids = [cut.values[cell].ravel() for cell, _ in groups]
-    used, place = np.unique(np.concatenate([drawn.cpu().numpy(), target, *ids]),
-                            return_inverse=True)
+    used, place = np.unique(
+        np.concatenate([drawn.cpu().numpy(), target, *ids]), return_inverse=True
+    )
     v, place = net["vectors"](torch.from_numpy(used).to(device)), torch.from_numpy(place).to(device)
     at, guesses = len(drawn) + len(target), []
     for cell, real in groups:
-        x = v[place[at:at + cell.size]].view(*cell.shape, -1)
+        x = v[place[at : at + cell.size]].view(*cell.shape, -1)
         at += cell.size
         extra = None if side is None else side[torch.from_numpy(cell)].to(device)
         guesses.append(net["trunk"](x, extra)[0][torch.from_numpy(real).to(device)])
-    h, i = torch.cat(guesses)/self.temperature, place[len(drawn):len(drawn) + len(target)]
-    same = place[:len(drawn)] == i[:, None]
-    return loss.value((h*v[i]).sum(1), h @ v[place[:len(drawn)]].T, drawn, same), len(target)
+    h, i = torch.cat(guesses) / self.temperature, place[len(drawn) : len(drawn) + len(target)]
+    same = place[: len(drawn)] == i[:, None]
+    return loss.value((h * v[i]).sum(1), h @ v[place[: len(drawn)]].T, drawn, same), len(target)
+
 
 SequenceRecommender._epoch, SequenceRecommender._step = _epoch, _step
 
@@ -347,53 +460,67 @@ def read_side(dataset: Dataset, columns) -> list[dict]:
             raise MMRecError(f"side: the interactions of '{dataset.name}' have no column '{c}'")
         v = x[c][x["split"] == 0]
         if pd.api.types.is_numeric_dtype(v):
-            out.append({"column": c, "mean": float(v.mean()), "spread": float(v.std() or 1.)})
-        else: out.append({"column": c, "known": sorted(v.dropna().astype(str).unique())[:64]})
+            out.append({"column": c, "mean": float(v.mean()), "spread": float(v.std() or 1.0)})
+        else:
+            out.append({"column": c, "known": sorted(v.dropna().astype(str).unique())[:64]})
     return out
 
-def side_width(reading: list[dict]) -> int: return sum(len(r.get("known", "1")) for r in reading)
+
+def side_width(reading: list[dict]) -> int:
+    return sum(len(r.get("known", "1")) for r in reading)
+
 
 def side_numbers(h: Histories, reading: list[dict]) -> Float[Tensor, "choices width"] | None:
     "What is known of each choice as numbers; zeros where it is not."
-    if not reading: return None
+    if not reading:
+        return None
     out = []
     for r in reading:
         x = pd.Series(h.side.get(r["column"], np.full(len(h.values), np.nan)))
-        if "known" in r: out.append((x.astype(str).to_numpy()[:, None] == np.array(r["known"])))
+        if "known" in r:
+            out.append((x.astype(str).to_numpy()[:, None] == np.array(r["known"])))
         else:
-            out.append(((pd.to_numeric(x) - r["mean"])/r["spread"]).fillna(0.).to_numpy()[:, None])
+            out.append(
+                ((pd.to_numeric(x) - r["mean"]) / r["spread"]).fillna(0.0).to_numpy()[:, None]
+            )
     return torch.from_numpy(np.concatenate(out, 1).astype(np.float32))
 
 # %% ../nbs/08d_sequence.ipynb #d92109fb
 def _fit_tower(self, t: int, dataset: Dataset, h: Histories, cut: Histories, bar, stop: int | None):
     "Train one network to its best validation epoch, or for `stop`: vectors, trunk weights, log."
-    torch.manual_seed(self.seed*1000 + t)
+    torch.manual_seed(self.seed * 1000 + t)
     device = best_device()
     net = self._net(dataset, h).to(device)
     popular = torch.from_numpy(self.popularity_).to(device)
-    loss = losses()[self.loss](dataset.n_items, self.negatives, popular, self.exponent,
-                               self.calibration)
+    loss = losses()[self.loss](
+        dataset.n_items, self.negatives, popular, self.exponent, self.calibration
+    )
     optimiser, side = torch.optim.Adam(net.parameters(), lr=self.lr), side_numbers(h, self.side_)
     name = f"{'again' if stop else 'sequence'}{t}.pt"
-    file = Path(self.checkpoint)/name if self.checkpoint else None
+    file = Path(self.checkpoint) / name if self.checkpoint else None
     key = self._key(dataset) if file else None
-    state = load_checkpoint(file, key) or {"key": key, "log": [], "score": -1., "best": None}
+    state = load_checkpoint(file, key) or {"key": key, "log": [], "score": -1.0, "best": None}
     if state["log"]:
-        net.load_state_dict(state["net"]); optimiser.load_state_dict(state["optimiser"])
+        net.load_state_dict(state["net"])
+        optimiser.load_state_dict(state["optimiser"])
     for epoch in range(len(state["log"]), stop or self.epochs):
         best = max(state["log"], key=lambda e: e["valid"])["epoch"] if state["log"] else epoch
-        if epoch - 1 - best >= self.patience: break
-        torch.manual_seed((self.seed*1000 + t)*100_003 + epoch + 1)
+        if epoch - 1 - best >= self.patience:
+            break
+        torch.manual_seed((self.seed * 1000 + t) * 100_003 + epoch + 1)
         value = self._epoch(net, cut, side, loss, optimiser, device)
         self._keep(net)
         score = self._valid(dataset, epoch)
-        if score > state["score"]: state |= {"score": score, "best": self._weights(net)}
+        if score > state["score"]:
+            state |= {"score": score, "best": self._weights(net)}
         state["log"].append({"tower": t, "epoch": epoch, "loss": value, "valid": score})
-        bar.update(); bar.set_postfix_str(f"loss {value:.3f}, valid {self.metric} {score:.4f}")
+        bar.update()
+        bar.set_postfix_str(f"loss {value:.3f}, valid {self.metric} {score:.4f}")
         if file:
             state |= {"net": net.state_dict(), "optimiser": optimiser.state_dict()}
             write_atomic(file, lambda p: torch.save(state, p))
     return *state["best"], state["log"]
+
 
 @torch.no_grad()
 def _weights(self, net) -> tuple[Tensor, Tensor]:
@@ -404,32 +531,44 @@ def _weights(self, net) -> tuple[Tensor, Tensor]:
     trunk = nn.utils.parameters_to_vector(net["trunk"].parameters())
     return items.cpu().clone(), trunk.cpu().clone()
 
+
 def _keep(self, net) -> None:
     items, trunk = self._weights(net)
     self.items_, self.trunks_, self._ready = items[None], trunk[None], None
 
+
 def _valid(self, dataset: Dataset, epoch: int) -> float:
     "The metric of validation, or the number of the epoch where there is none."
-    if not dataset.valid.nnz: return float(epoch)
+    if not dataset.valid.nnz:
+        return float(epoch)
     candidates = None
     if not (dataset.train.getnnz(0) > 0)[dataset.valid.indices].any():  # only new items are held
         candidates = dataset.valid.getnnz(0) > 0
-    found = evaluate_next(self, dataset, next_length(self.metric), "valid", candidates=candidates, most=self.most)
+    found = evaluate_next(
+        self, dataset, next_length(self.metric), "valid", candidates=candidates, most=self.most
+    )
     return float(found.mean[self.metric])
+
 
 def _key(self, dataset: Dataset) -> dict[str, str]:
     "Which data and which settings a checkpoint belongs to."
     free = ("checkpoint", "progress", "towers", "epochs", "patience", "refit")
     h = hashlib.sha256(dataset.hash.encode())
-    for m, f in dataset.features.items(): h.update(m.encode() + f.values.tobytes())
+    for m, f in dataset.features.items():
+        h.update(m.encode() + f.values.tobytes())
     settings = {n: v for n, v in self.get_params(deep=False).items() if n not in free}
-    return {"data": h.hexdigest()[:16], "settings": json.dumps(settings, sort_keys=True,
-                                                               default=repr)}
+    return {
+        "data": h.hexdigest()[:16],
+        "settings": json.dumps(settings, sort_keys=True, default=repr),
+    }
+
 
 def load_checkpoint(file: Path | None, key: dict | None) -> dict | None:
     "State of an earlier run; None if there is none, MMRecError if it is of something else."
-    if file is None or not file.is_file(): return None
-    try: state = torch.load(file, map_location="cpu", weights_only=True)
+    if file is None or not file.is_file():
+        return None
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as e:
         raise MMRecError(f"{file.name}: not a checkpoint ({type(e).__name__}); delete it") from None
     for what in key:
@@ -437,7 +576,9 @@ def load_checkpoint(file: Path | None, key: dict | None) -> dict | None:
             raise MMRecError(f"{file.name} is of other {what}; delete it or change checkpoint=")
     return state
 
-for f in (_fit_tower, _weights, _keep, _valid, _key): setattr(SequenceRecommender, f.__name__, f)
+
+for f in (_fit_tower, _weights, _keep, _valid, _key):
+    setattr(SequenceRecommender, f.__name__, f)
 
 # %% ../nbs/08d_sequence.ipynb #98df65d2
 def _trunks(self) -> list[Trunk]:
@@ -450,29 +591,35 @@ def _trunks(self) -> list[Trunk]:
         self._ready = ready  # not before: two may ask at once
     return self._ready
 
+
 @torch.no_grad()
 def _next(self, h: Histories) -> Float[Tensor, "rows items"]:
     h, side = h.last(self.length), side_numbers(h, self.side_)
     out = torch.zeros(len(h), self.items_.shape[1])
     order = np.argsort(h.lengths, kind="stable")
     order = order[h.lengths[order] > 0]
-    for rows in np.array_split(order, -(-len(order)//256)) if len(order) else ():
+    for rows in np.array_split(order, -(-len(order) // 256)) if len(order) else ():
         cell, _ = h[rows].padded()
         at = torch.arange(len(rows)), torch.from_numpy(h.lengths[rows] - 1)
         for v, trunk in zip(self.items_, self._trunks()):
             x = v[torch.from_numpy(h.values[cell])]
             guess, _ = trunk(x, None if side is None else side[torch.from_numpy(cell)])
             out[torch.from_numpy(rows)] += guess[at] @ v.T
-    return out/len(self.items_)
+    return out / len(self.items_)
 
-def _similar(self, row): return torch.einsum("tid,td->i", self.items_, self.items_[:, row])
+
+def _similar(self, row):
+    return torch.einsum("tid,td->i", self.items_, self.items_[:, row])
+
 
 def follow(self) -> "Follow":
     "Somebody who is about to click: `click(item_id)` gives the scores of all items after it."
     return Follow(self)
 
+
 class Follow:
     "One person's clicks, with the states that are kept between them."
+
     def __init__(self, model: SequenceRecommender):
         self.model, self.seen, self.states = model, [], None
         self.index = pd.Index(model.item_ids_)
@@ -485,30 +632,71 @@ class Follow:
         m, new = self.model, [row]
         self.seen.append(row)
         if self.states is None or self.states[0][0] >= m.length:
-            new, self.states = self.seen[-max(1, m.length//2):], [None]*len(m.items_)
-        out = 0.
+            new, self.states = self.seen[-max(1, m.length // 2) :], [None] * len(m.items_)
+        out = 0.0
         for t, (v, trunk) in enumerate(zip(m.items_, m._trunks())):
             side = trunk.side and torch.zeros(1, len(new), trunk.side.in_features)
             guess, self.states[t] = trunk(v[new][None], side, self.states[t])
             out = out + v @ guess[0, -1]
-        return out/len(m.items_)
+        return out / len(m.items_)
 
-for f in (_trunks, _next, _similar, follow): setattr(SequenceRecommender, f.__name__, f)
+
+for f in (_trunks, _next, _similar, follow):
+    setattr(SequenceRecommender, f.__name__, f)
 
 # %% ../nbs/08d_sequence.ipynb #35b6f6ae
 class SASRec(SequenceRecommender):
     "Self-attentive sequential recommendation (Kang & McAuley 2018), with a sampled softmax."
-    def __init__(self, layers=1, dim=128, heads=2, length=50, dropout=.3, loss="sampled",
-                 negatives=1024, temperature=.07, start="spectral", lr=1e-3, epochs=20, patience=3,
-                 batch=None, most=4000, towers=1, refit=True, checkpoint=None,
-                 progress=True, seed=0):
+
+    def __init__(
+        self,
+        layers=1,
+        dim=128,
+        heads=2,
+        length=50,
+        dropout=0.3,
+        loss="sampled",
+        negatives=1024,
+        temperature=0.07,
+        start="spectral",
+        lr=1e-3,
+        epochs=20,
+        patience=3,
+        batch=None,
+        most=4000,
+        towers=1,
+        refit=True,
+        checkpoint=None,
+        progress=True,
+        seed=0,
+    ):
         given = {n: v for n, v in locals().items() if n not in ("self", "__class__")}
         super().__init__(block="transformer", **given)
 
+
 class GRU4Rec(SequenceRecommender):
     "Session-based recommendation by a recurrent network (Hidasi et al. 2016)."
-    def __init__(self, layers=1, dim=128, length=50, dropout=.3, loss="sampled", negatives=1024,
-                 temperature=.07, start="spectral", lr=1e-3, epochs=20, patience=3, batch=None,
-                 most=4000, towers=1, refit=True, checkpoint=None, progress=True, seed=0):
+
+    def __init__(
+        self,
+        layers=1,
+        dim=128,
+        length=50,
+        dropout=0.3,
+        loss="sampled",
+        negatives=1024,
+        temperature=0.07,
+        start="spectral",
+        lr=1e-3,
+        epochs=20,
+        patience=3,
+        batch=None,
+        most=4000,
+        towers=1,
+        refit=True,
+        checkpoint=None,
+        progress=True,
+        seed=0,
+    ):
         given = {n: v for n, v in locals().items() if n not in ("self", "__class__")}
         super().__init__(block="gru", **given)

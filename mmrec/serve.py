@@ -17,16 +17,30 @@ from jaxtyping import Bool, Float
 from safetensors.torch import load as from_bytes, save as to_bytes
 from torch import Tensor
 
-from .bundle import VIEWS, Bundle, ExactIndex, Space, UnknownId, alone, encoder, load_bundle, lock, save_bundle, shrink
+from mmrec.bundle import (
+    VIEWS,
+    Bundle,
+    ExactIndex,
+    Space,
+    UnknownId,
+    alone,
+    encoder,
+    load_bundle,
+    lock,
+    save_bundle,
+    shrink,
+)
 from .data import MEDIA, MODALITIES, MMRecError, write_atomic
 from .evaluate import best_of, top_k
 
 # %% ../nbs/09_serve.ipynb #94566a70
 LISTS = (list, tuple, set, np.ndarray)  # what a cell with several values may be
 
+
 @dataclass(frozen=True)
 class Facet:
     "One column made ready for filters."
+
     kind: str  # number, flag (true or false), text, or list (of texts or numbers)
     size: int  # items
     values: np.ndarray | None = None  # of numbers; NaN where there is none
@@ -34,49 +48,96 @@ class Facet:
     codes: np.ndarray | None = None  # ... which word
     words: dict | None = None  # word -> code
 
+
 def word(value) -> str:
     "A value as it is compared: 3.0 as 3, True as true."
-    if isinstance(value, (bool, np.bool_)): return str(bool(value)).lower()
-    if isinstance(value, (float, np.floating)) and float(value).is_integer(): return str(int(value))
+    if isinstance(value, (bool, np.bool_)):
+        return str(bool(value)).lower()
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
     return str(value)
+
 
 def number(value) -> float | None:
     "A finite or infinite number; None for anything else, truth values and NaN among it."
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)) or value != value: return None
-    try: return float(value)
-    except OverflowError: return float("inf") if value > 0 else float("-inf")
+    if (
+        isinstance(value, (bool, np.bool_))
+        or not isinstance(value, (int, float, np.integer, np.floating))
+        or value != value
+    ):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return float("inf") if value > 0 else float("-inf")
 
 # %% ../nbs/09_serve.ipynb #5e000001
 def facet(column: pd.Series) -> Facet:
     "What a column holds, and where."
     n, cells = len(column), column.to_numpy(dtype=object)
     here = np.flatnonzero(~column.isna().to_numpy())
-    if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column) or \
-            (len(here) and all(number(c) is not None for c in cells[here])):
-        return Facet("number", n, pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan))
+    if (
+        pd.api.types.is_numeric_dtype(column)
+        and not pd.api.types.is_bool_dtype(column)
+        or (len(here) and all(number(c) is not None for c in cells[here]))
+    ):
+        return Facet(
+            "number",
+            n,
+            pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan),
+        )
     several = [isinstance(c, LISTS) for c in cells[here]]
-    kind = "list" if any(several) else "flag" if len(here) and all(isinstance(c, (bool, np.bool_)) for c in cells[here]) else "text"
+    kind = (
+        "list"
+        if any(several)
+        else "flag"
+        if len(here) and all(isinstance(c, (bool, np.bool_)) for c in cells[here])
+        else "text"
+    )
     found = [(r, word(v)) for r, s in zip(here, several) for v in (cells[r] if s else [cells[r]])]
     codes, words = pd.factorize(np.array([w for _, w in found], dtype=object))
-    return Facet(kind, n, None, np.array([r for r, _ in found], int), codes, {w: i for i, w in enumerate(words)})
+    return Facet(
+        kind,
+        n,
+        None,
+        np.array([r for r, _ in found], int),
+        codes,
+        {w: i for i, w in enumerate(words)},
+    )
+
 
 def _within(f: Facet, column: str, wanted: dict) -> Bool[np.ndarray, "items"]:
     "The items whose number lies in a range."
     ends = {e: None if v is None else number(v) for e, v in wanted.items()}
-    if f.kind != "number" or set(wanted) - {"min", "max"} or any(ends[e] is None and wanted[e] is not None for e in wanted):
-        raise MMRecError(f"where: {column} takes {{'min': number, 'max': number}} only if it holds numbers; got {str(wanted)[:60]}")
+    if (
+        f.kind != "number"
+        or set(wanted) - {"min", "max"}
+        or any(ends[e] is None and wanted[e] is not None for e in wanted)
+    ):
+        raise MMRecError(
+            f"where: {column} takes {{'min': number, 'max': number}} only if it holds "
+            f"numbers; got {str(wanted)[:60]}"
+        )
     ok = ~np.isnan(f.values)
-    if ends.get("min") is not None: ok &= f.values >= ends["min"]
-    if ends.get("max") is not None: ok &= f.values <= ends["max"]
+    if ends.get("min") is not None:
+        ok &= f.values >= ends["min"]
+    if ends.get("max") is not None:
+        ok &= f.values <= ends["max"]
     return ok
+
 
 def _equal(f: Facet, column: str, wanted) -> Bool[np.ndarray, "items"]:
     "The items that have one of some values."
     wanted = list(wanted) if isinstance(wanted, LISTS) else [wanted]
     if any(not isinstance(w, (str, int, float, np.generic)) or w != w for w in wanted):
-        raise MMRecError(f"where: {column} takes a text, a number, a list of them, or a range; got {str(wanted)[:60]}")
+        raise MMRecError(
+            f"where: {column} takes a text, a number, a list of them, or a range; got "
+            f"{str(wanted)[:60]}"
+        )
     if f.kind == "number":
-        numbers = [number(pd.to_numeric(w, errors="coerce") if isinstance(w, str) else w) for w in wanted]
+        numbers = [
+            number(pd.to_numeric(w, errors="coerce") if isinstance(w, str) else w) for w in wanted
+        ]
         return np.isin(f.values, [w for w in numbers if w is not None])
     ok = np.zeros(f.size, bool)
     texts = {word(w).lower() if f.kind == "flag" else word(w) for w in wanted}
@@ -84,215 +145,427 @@ def _equal(f: Facet, column: str, wanted) -> Bool[np.ndarray, "items"]:
     return ok
 
 # %% ../nbs/09_serve.ipynb #5e000002
-def matches(items: pd.DataFrame,
-            where: dict | None,  # {"genre": "jazz"}, {"genre": ["jazz", "folk"]}, {"year": {"min": 1990, "max": 1999}}
-            ready: dict | None = None,  # column -> Facet, remembered from one request to the next
-            ) -> Bool[np.ndarray, "items"]:
+def matches(
+    items: pd.DataFrame,
+    # {"genre": "jazz"}, {"genre": ["jazz", "folk"]}, {"year": {"min": 1990, "max": 1999}}
+    where: dict | None,
+    ready: dict | None = None,  # column -> Facet, remembered from one request to the next
+) -> Bool[np.ndarray, "items"]:
     "Which items fulfil every condition."
     ok, ready = np.ones(len(items), bool), {} if ready is None else ready
-    if where is not None and not isinstance(where, dict): raise MMRecError(f"where: a column with what it must hold is wanted, e.g. {{'genre': 'jazz'}}; got {str(where)[:60]}")
+    if where is not None and not isinstance(where, dict):
+        raise MMRecError(
+            f"where: a column with what it must hold is wanted, e.g. {{'genre': "
+            f"'jazz'}}; got {str(where)[:60]}"
+        )
     for column, wanted in (where or {}).items():
-        if column not in items: raise UnknownId(f"where: no column '{str(column)[:60]}'; there are {', '.join(map(str, items.columns))}")
-        if column not in ready: ready[column] = facet(items[column])
+        if column not in items:
+            raise UnknownId(
+                f"where: no column '{str(column)[:60]}'; there are "
+                f"{', '.join(map(str, items.columns))}"
+            )
+        if column not in ready:
+            ready[column] = facet(items[column])
         ok &= (_within if isinstance(wanted, dict) else _equal)(ready[column], column, wanted)
     return ok
 
 # %% ../nbs/09_serve.ipynb #86935365
-def fold_in(bundle: Bundle, history: sp.csr_matrix,  # people x known items
-            ) -> Float[Tensor, "people known"]:
+def fold_in(
+    bundle: Bundle,
+    history: sp.csr_matrix,  # people x known items
+) -> Float[Tensor, "people known"]:
     "Scores for people the model was not fitted with; where nothing is to go by, popularity."
-    try: scores = torch.as_tensor(bundle.recommender.score_history(history)).clone().float()
-    except MMRecError: scores = like_neighbours(bundle, history)  # this model knows its own users only
+    try:
+        scores = torch.as_tensor(bundle.recommender.score_history(history)).clone().float()
+    # this model knows its own users only
+    except MMRecError:
+        scores = like_neighbours(bundle, history)
     lost = torch.from_numpy(np.diff(history.indptr) == 0) | (scores == 0).all(1)
     scores[lost] = torch.as_tensor(bundle.popularity, dtype=scores.dtype)
     return scores
 
-def like_neighbours(bundle: Bundle, history: sp.csr_matrix, neighbours: int = 50) -> Float[Tensor, "people known"]:
+
+def like_neighbours(
+    bundle: Bundle, history: sp.csr_matrix, neighbours: int = 50
+) -> Float[Tensor, "people known"]:
     "The mean of what the model tells those known users who chose most alike."
     size = np.sqrt(np.maximum(np.diff(bundle.seen.indptr), 1))
-    cosine = torch.from_numpy((history @ bundle.seen.T).toarray()/size)
+    cosine = torch.from_numpy((history @ bundle.seen.T).toarray() / size)
     weight, rows = cosine.topk(min(neighbours, cosine.shape[1]), dim=1)
-    weight = weight/weight.sum(1, keepdim=True).clamp(min=1e-9)
+    weight = weight / weight.sum(1, keepdim=True).clamp(min=1e-9)
     users, at = np.unique(rows.numpy(), return_inverse=True)
     scores = torch.as_tensor(bundle.recommender.score(users)).float()
-    return torch.einsum("pn,pni->pi", weight.float(), scores[torch.from_numpy(at.reshape(rows.shape))])
+    return torch.einsum(
+        "pn,pni->pi", weight.float(), scores[torch.from_numpy(at.reshape(rows.shape))]
+    )
 
 # %% ../nbs/09_serve.ipynb #2fcc4ff9
-def encode_raw(bundle: Bundle, raw: dict,  # modality -> text, or the path of a picture, sound or video
-               apart=None,  # calls a function where it may die alone: media from strangers are decoded there
-               ) -> dict[str, Float[Tensor, "dim"]]:
+# modality -> text, or the path of a picture, sound or video
+def encode_raw(
+    bundle: Bundle,
+    raw: dict,
+    # calls a function where it may die alone: media from strangers are decoded there
+    apart=None,
+) -> dict[str, Float[Tensor, "dim"]]:
     "What the bundle's encoders make of raw content."
-    if not isinstance(raw, dict): raise MMRecError("raw content is wanted as {'text': a sentence} or {'image': a path}")
+    if not isinstance(raw, dict):
+        raise MMRecError("raw content is wanted as {'text': a sentence} or {'image': a path}")
     out = {}
     for m, x in raw.items():
         e = encoder(bundle, m)
         mine = type(e).__module__.startswith("mmrec.") and m != "text"
-        out[m] = e(e.collate([apart(e.prepare, str(x))]) if mine and apart is not None else [x])[0].float().cpu()
+        out[m] = (
+            e(e.collate([apart(e.prepare, str(x))]) if mine and apart is not None else [x])[0]
+            .float()
+            .cpu()
+        )
     return out
 
-def place_vectors(bundle: Bundle, vectors: dict[str, Float[Tensor, "dim"]]) -> tuple[Float[Tensor, "views dim"], Bool[Tensor, "views"]]:
+
+def place_vectors(
+    bundle: Bundle, vectors: dict[str, Float[Tensor, "dim"]]
+) -> tuple[Float[Tensor, "views dim"], Bool[Tensor, "views"]]:
     "Where vectors lie in the shared space, each modality in its own view."
     space = bundle.space
-    places, here = torch.zeros(len(space.views), space.places.shape[2]), torch.zeros(len(space.views), dtype=torch.bool)
+    places, here = (
+        torch.zeros(len(space.views), space.places.shape[2]),
+        torch.zeros(len(space.views), dtype=torch.bool),
+    )
     for m, vector in vectors.items():
-        if m not in space.views or vector.shape != space.means[m].shape: continue  # a view that too few items have
+        # a view that too few items have
+        if m not in space.views or vector.shape != space.means[m].shape:
+            continue
         v = space.views.index(m)
         places[v], here[v] = space.place(m, vector[None])[0], True
     if not here.any():
         reads = [m for m in bundle.manifest["encoders"] if m in space.views]
-        raise MMRecError(f"nothing to go by; give at least one of {', '.join(reads) or '(this bundle reads nothing raw)'}")
+        raise MMRecError(
+            f"nothing to go by; give at least one of "
+            f"{', '.join(reads) or '(this bundle reads nothing raw)'}"
+        )
     return places, here
 
-def scores_of_added(known: Float[Tensor, "people known"],  # the model's scores
-                    like: Float[Tensor, "people items"],  # how well each content suits each person; added items last
-                    ) -> Float[Tensor, "people added"]:
+
+def scores_of_added(
+    known: Float[Tensor, "people known"],  # the model's scores
+    # how well each content suits each person; added items last
+    like: Float[Tensor, "people items"],
+) -> Float[Tensor, "people added"]:
     "The model's score at the rank, among the known items, that an added item's content gives it."
     n = known.shape[1]
     old, new = like[:, :n].sort(1).values, like[:, n:].contiguous()
     below, upto = (torch.searchsorted(old, new, side=side) for side in ("left", "right"))
-    return known.sort(1).values.gather(1, ((below + upto)//2).clamp(max=n - 1))
+    return known.sort(1).values.gather(1, ((below + upto) // 2).clamp(max=n - 1))
 
 # %% ../nbs/09_serve.ipynb #b83c1b9f
-def add_item(bundle: Bundle, item_id: str, raw: dict,  # modality -> text or path
-             media: Path | None = None,  # folder for small copies of its picture and sound
-             apart=None, /,  # as in `encode_raw`; what follows are names of columns, whatever these are called
-             **metadata) -> Bundle:  # further columns, as the catalogue has them
+def add_item(
+    bundle: Bundle,
+    item_id: str,
+    raw: dict,  # modality -> text or path
+    media: Path | None = None,  # folder for small copies of its picture and sound
+    # as in `encode_raw`; what follows are names of columns, whatever these are called
+    apart=None,
+    /,
+    **metadata,  # further columns, as the catalogue has them
+) -> Bundle:
     "A bundle in which a new item takes part in every request; the old one stays as it is."
     if not isinstance(item_id, str) or not item_id.strip() or item_id in bundle.item_index:
-        raise MMRecError(f"item '{str(item_id)[:200]}' is there already, or empty, or no text; choose another id")
+        raise MMRecError(
+            f"item '{str(item_id)[:200]}' is there already, or empty, or no text; choose another id"
+        )
     metadata = typed(bundle, metadata)
     vectors = encode_raw(bundle, raw, apart)
     places, here = place_vectors(bundle, vectors)
     row = {**metadata, "item_id": item_id} | ({"text": raw["text"]} if "text" in raw else {})
     for m in [m for m in MEDIA if m in raw] if media is not None else ():
-        to = Path(media)/f"{uuid.uuid4().hex}{'.mp3' if m == 'audio' else '.jpg'}"
+        to = Path(media) / f"{uuid.uuid4().hex}{'.mp3' if m == 'audio' else '.jpg'}"
         row[m] = str((apart or (lambda f, *a: f(*a)))(shrink, Path(raw[m]), m, to, 320, 8))
     return with_rows(bundle, [row], places[None], here[None], [vectors])
 
+
 def typed(bundle: Bundle, metadata: dict) -> dict:
-    "Metadata of a new item if each value is of its column's kind; one 'cheap' among prices would end every filter by price."
+    """Metadata of a new item if each value is of its column's kind; one 'cheap' among prices would
+    end every filter by price."""
     free = [c for c in bundle.items if c not in ("item_id", "text", *MEDIA)]
-    wanted = {"number": "a number", "flag": "true or false", "text": "a text", "list": "a list of texts or numbers"}
-    fits = {"number": lambda v: number(v) is not None and abs(number(v)) < float("inf"), "flag": lambda v: isinstance(v, bool), "text": lambda v: isinstance(v, str),
-            "list": lambda v: isinstance(v, list) and all(isinstance(x, str) or number(x) is not None for x in v)}
+    wanted = {
+        "number": "a number",
+        "flag": "true or false",
+        "text": "a text",
+        "list": "a list of texts or numbers",
+    }
+    fits = {
+        "number": lambda v: number(v) is not None and abs(number(v)) < float("inf"),
+        "flag": lambda v: isinstance(v, bool),
+        "text": lambda v: isinstance(v, str),
+        "list": lambda v: (
+            isinstance(v, list) and all(isinstance(x, str) or number(x) is not None for x in v)
+        ),
+    }
     for c, v in metadata.items():
-        if c not in free: raise MMRecError(f"no column '{str(c)[:60]}' to set; there are {', '.join(map(str, free)) or 'none'}")
-        if c not in bundle.facets: bundle.facets[c] = facet(bundle.items[c])
+        if c not in free:
+            raise MMRecError(
+                f"no column '{str(c)[:60]}' to set; there are {', '.join(map(str, free)) or 'none'}"
+            )
+        if c not in bundle.facets:
+            bundle.facets[c] = facet(bundle.items[c])
         kind = bundle.facets[c].kind
-        if not fits[kind](v): raise MMRecError(f"metadata: {c} holds {wanted[kind]}; got {str(v)[:60]}")
+        if not fits[kind](v):
+            raise MMRecError(f"metadata: {c} holds {wanted[kind]}; got {str(v)[:60]}")
     return metadata
 
-def with_rows(bundle: Bundle, rows: list[dict], places: Float[Tensor, "new views dim"], here: Bool[Tensor, "new views"], vectors=None) -> Bundle:
+
+def with_rows(
+    bundle: Bundle,
+    rows: list[dict],
+    places: Float[Tensor, "new views dim"],
+    here: Bool[Tensor, "new views"],
+    vectors=None,
+) -> Bundle:
     "A bundle with more items behind; `vectors`: what their encoders made of each, view by view."
-    grown = pd.concat([bundle.items, pd.DataFrame(rows)], ignore_index=True).astype({c: t for c, t in bundle.items.dtypes.items() if t == object})
-    space = Space(bundle.space.maps, bundle.space.means, torch.cat([bundle.space.places, places]), torch.cat([bundle.space.present, here]))
-    engine = None if bundle.engine is None else bundle.engine.add(space.items[-len(rows):])
-    return replace(bundle, items=grown, space=space, engine=engine, vectors=(*bundle.vectors, *(vectors or [{}]*len(rows))))
+    grown = pd.concat([bundle.items, pd.DataFrame(rows)], ignore_index=True).astype(
+        {c: t for c, t in bundle.items.dtypes.items() if t == object}
+    )
+    space = Space(
+        bundle.space.maps,
+        bundle.space.means,
+        torch.cat([bundle.space.places, places]),
+        torch.cat([bundle.space.present, here]),
+    )
+    engine = None if bundle.engine is None else bundle.engine.add(space.items[-len(rows) :])
+    return replace(
+        bundle,
+        items=grown,
+        space=space,
+        engine=engine,
+        vectors=(*bundle.vectors, *(vectors or [{}] * len(rows))),
+    )
 
 # %% ../nbs/09_serve.ipynb #5e000009
-def with_added(bundle: Bundle, known: Float[Tensor, "people known"], history: sp.csr_matrix) -> Float[Tensor, "people items"]:
+def with_added(
+    bundle: Bundle, known: Float[Tensor, "people known"], history: sp.csr_matrix
+) -> Float[Tensor, "people items"]:
     "Scores of the items the model knows and, behind them, those of added items."
-    if known.shape[1] == len(bundle): return known
+    if known.shape[1] == len(bundle):
+        return known
     taste = torch.from_numpy(np.asarray(history @ bundle.chosen.numpy(), np.float32))
     return torch.cat([known, scores_of_added(known, taste @ bundle.content.T)], 1)
 
 # %% ../nbs/09_serve.ipynb #fcf5b1d0
-def added_folder(bundle: Bundle) -> Path: return Path(os.path.realpath(bundle.root)).with_name(bundle.root.name + ".added")
-def _added_name(n: int, data: bytes) -> str: return f"{n:06d}-{hashlib.sha256(data).hexdigest()[:32]}.safetensors"
-def _plain(v): return v.tolist() if isinstance(v, (np.ndarray, np.generic)) else list(v) if isinstance(v, (set, tuple)) else str(v)
-_json = lambda value: torch.frombuffer(bytearray(json.dumps(value, default=_plain).encode()), dtype=torch.uint8)
+def added_folder(bundle: Bundle) -> Path:
+    return Path(os.path.realpath(bundle.root)).with_name(bundle.root.name + ".added")
+
+
+def _added_name(n: int, data: bytes) -> str:
+    return f"{n:06d}-{hashlib.sha256(data).hexdigest()[:32]}.safetensors"
+
+
+def _plain(v):
+    return (
+        v.tolist()
+        if isinstance(v, (np.ndarray, np.generic))
+        else list(v)
+        if isinstance(v, (set, tuple))
+        else str(v)
+    )
+
+
+_json = lambda value: torch.frombuffer(
+    bytearray(json.dumps(value, default=_plain).encode()), dtype=torch.uint8
+)
+
 
 def keep_item(bundle: Bundle, folder: Path) -> Path:
     "Write the item that was added last to one file; it is on the disk when this returns."
-    n, row = bundle.passed + len(bundle) - bundle.n_known - 1, {c: v for c, v in bundle.items.iloc[-1].items() if isinstance(v, LISTS) or not pd.isna(v)}
+    n, row = (
+        bundle.passed + len(bundle) - bundle.n_known - 1,
+        {c: v for c, v in bundle.items.iloc[-1].items() if isinstance(v, LISTS) or not pd.isna(v)},
+    )
     media, vectors = {m: Path(row.pop(m)) for m in MEDIA if m in row}, bundle.vectors[-1]
-    arrays = {"places": bundle.space.places[-1].clone(), "present": bundle.space.present[-1].clone()}
+    arrays = {
+        "places": bundle.space.places[-1].clone(),
+        "present": bundle.space.present[-1].clone(),
+    }
     arrays |= {f"vector.{m}": v.contiguous() for m, v in vectors.items()}
-    about = {"catalogue": bundle.manifest["name"], "bundle": bundle.manifest["digest"], "row": row, "suffix": {m: p.suffix for m, p in media.items()},
-             "encoders": {m: bundle.manifest["encoders"].get(m, {}).get("fingerprint") for m in vectors}}
+    about = {
+        "catalogue": bundle.manifest["name"],
+        "bundle": bundle.manifest["digest"],
+        "row": row,
+        "suffix": {m: p.suffix for m, p in media.items()},
+        "encoders": {m: bundle.manifest["encoders"].get(m, {}).get("fingerprint") for m in vectors},
+    }
     try:
-        arrays |= {f"media.{m}": torch.frombuffer(bytearray(p.read_bytes()), dtype=torch.uint8) for m, p in media.items()}
+        arrays |= {
+            f"media.{m}": torch.frombuffer(bytearray(p.read_bytes()), dtype=torch.uint8)
+            for m, p in media.items()
+        }
         data = to_bytes(arrays | {"about": _json(about)})
         Path(folder).mkdir(parents=True, exist_ok=True)
         with alone(folder):  # between looking and writing nobody else writes
-            if len(_kept_files(folder)) != n: raise MMRecError(f"{folder.name}: item {n} was written by another service; run one service per bundle")
-            return write_atomic(Path(folder)/_added_name(n, data), lambda p: Path(p).write_bytes(data))
-    except OSError as e: raise MMRecError(f"{folder.name}: the item cannot be kept ({e.strerror}); make the folder writable") from None
+            if len(_kept_files(folder)) != n:
+                raise MMRecError(
+                    f"{folder.name}: item {n} was written by another service; run one "
+                    f"service per bundle"
+                )
+            return write_atomic(
+                Path(folder) / _added_name(n, data), lambda p: Path(p).write_bytes(data)
+            )
+    except OSError as e:
+        raise MMRecError(
+            f"{folder.name}: the item cannot be kept ({e.strerror}); make the folder writable"
+        ) from None
+
 
 def _kept_files(folder: Path) -> list[Path]:
-    return sorted(p for p in Path(folder).iterdir() if not p.name.startswith(".")) if Path(folder).is_dir() else []
+    return (
+        sorted(p for p in Path(folder).iterdir() if not p.name.startswith("."))
+        if Path(folder).is_dir()
+        else []
+    )
 
 # %% ../nbs/09_serve.ipynb #ca39aebc
 def own(folder: Path) -> int:
-    "The lock of the one service that writes to a folder of added items; MMRecError names who has it."
+    """The lock of the one service that writes to a folder of added items; MMRecError names who has
+    it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder/".owner").touch()
-        handle = lock(folder/".owner")
-        if handle is not None: (folder/".owner").write_text(f"process {os.getpid()} on {socket.gethostname()}")
-    except OSError as e: raise MMRecError(f"{folder.name}: added items cannot be kept ({e.strerror}); make the folder writable, or start with --no-keep") from None
-    if handle is None: raise MMRecError(f"{folder.name}: {(folder/'.owner').read_text()[:200]} serves this bundle; stop it, or start with --no-keep")
+        (folder / ".owner").touch()
+        handle = lock(folder / ".owner")
+        if handle is not None:
+            (folder / ".owner").write_text(f"process {os.getpid()} on {socket.gethostname()}")
+    except OSError as e:
+        raise MMRecError(
+            f"{folder.name}: added items cannot be kept ({e.strerror}); make the "
+            f"folder writable, or start with --no-keep"
+        ) from None
+    if handle is None:
+        raise MMRecError(
+            f"{folder.name}: {(folder / '.owner').read_text()[:200]} serves this "
+            f"bundle; stop it, or start with --no-keep"
+        )
     return handle
+
 
 def with_kept(bundle: Bundle, folder: Path, media: Path) -> Bundle:
     "The bundle with the items that `keep_item` wrote; their media are unpacked into `media`."
     rows, places, here, vectors, files = [], [], [], [], _kept_files(folder)
     for n, f in enumerate(files):
         row, made = _read_kept(bundle, f, n, Path(media))
-        if row["item_id"] in bundle.item_index or row["item_id"] in {r["item_id"] for r in rows}: continue  # part of the catalogue by now
-        try: p, h = (made["places"], made["present"]) if made["same"] else place_vectors(bundle, made["vectors"] or encode_raw(bundle, made["raw"]))
-        except MMRecError as e: print(f"added item '{row['item_id']}' waits in {folder.name}: {e}"); continue
-        rows.append(_known_columns(bundle, row)); places.append(p); here.append(h); vectors.append(made["vectors"])
-    grown = with_rows(bundle, rows, torch.stack(places), torch.stack(here), vectors) if rows else bundle
+        # part of the catalogue by now
+        if row["item_id"] in bundle.item_index or row["item_id"] in {r["item_id"] for r in rows}:
+            continue
+        try:
+            p, h = (
+                (made["places"], made["present"])
+                if made["same"]
+                else place_vectors(bundle, made["vectors"] or encode_raw(bundle, made["raw"]))
+            )
+        except MMRecError as e:
+            print(f"added item '{row['item_id']}' waits in {folder.name}: {e}")
+            continue
+        rows.append(_known_columns(bundle, row))
+        places.append(p)
+        here.append(h)
+        vectors.append(made["vectors"])
+    grown = (
+        with_rows(bundle, rows, torch.stack(places), torch.stack(here), vectors) if rows else bundle
+    )
     return replace(grown, passed=len(files) - len(rows))
+
 
 def _known_columns(bundle: Bundle, row: dict) -> dict:
     "What of a kept row this catalogue has a column for, in that column's kind."
     out = {c: v for c, v in row.items() if c in ("item_id", "text", *MEDIA)}
     for c, v in row.items():
-        if c in out or c not in bundle.items: continue
-        try: out |= typed(bundle, {c: v})
-        except MMRecError as e: print(f"added item '{row['item_id']}': {e}; left out")
+        if c in out or c not in bundle.items:
+            continue
+        try:
+            out |= typed(bundle, {c: v})
+        except MMRecError as e:
+            print(f"added item '{row['item_id']}': {e}; left out")
     return out
 
 # %% ../nbs/09_serve.ipynb #5e000005
 def _read_kept(bundle: Bundle, file: Path, n: int, media: Path) -> tuple[dict, dict]:
     "Row and content of one kept item, checked; its media become files in `media`."
     folder = file.parent.name
-    try: data = file.read_bytes()
-    except OSError as e: raise MMRecError(f"{folder}: {file.name[:15]}... cannot be read ({e.strerror}); make it readable") from None
+    try:
+        data = file.read_bytes()
+    except OSError as e:
+        raise MMRecError(
+            f"{folder}: {file.name[:15]}... cannot be read ({e.strerror}); make it readable"
+        ) from None
     if file.name != _added_name(n, data):
-        raise MMRecError(f"{folder}: {file.name[:15]}... is not the item {n} that was written; remove the folder, or restore it")
+        raise MMRecError(
+            f"{folder}: {file.name[:15]}... is not the item {n} that was written; "
+            f"remove the folder, or restore it"
+        )
     try:
         arrays = from_bytes(data)
         about = json.loads(arrays["about"].numpy().tobytes())
         row, suffix = dict(about["row"]), dict(about["suffix"])
-        if not isinstance(row["item_id"], str) or not row["item_id"].strip(): raise ValueError("item_id")
+        if not isinstance(row["item_id"], str) or not row["item_id"].strip():
+            raise ValueError("item_id")
         if (other := about.get("catalogue", bundle.manifest["name"])) != bundle.manifest["name"]:
-            raise MMRecError(f"{folder}: these items were added to catalogue '{other}', not to '{bundle.manifest['name']}'; move the folder away, then add them again")
+            raise MMRecError(
+                f"{folder}: these items were added to catalogue '{other}', not to "
+                f"'{bundle.manifest['name']}'; move the folder away, then add them "
+                f"again"
+            )
         for m, s in suffix.items():
-            if m not in MEDIA or not re.fullmatch(r"\.\w{1,5}", s): raise ValueError(m)
-            (media/f"{n:06d}{m}{s}").write_bytes(arrays[f"media.{m}"].numpy().tobytes())
-            row[m] = str(media/f"{n:06d}{m}{s}")
-        same, made = about.get("bundle") == bundle.manifest["digest"], dict(about.get("encoders", {}))
-        vectors = {m: arrays[f"vector.{m}"].float() for m, f in made.items() if f == bundle.manifest["encoders"].get(m, {}).get("fingerprint")}
+            if m not in MEDIA or not re.fullmatch(r"\.\w{1,5}", s):
+                raise ValueError(m)
+            (media / f"{n:06d}{m}{s}").write_bytes(arrays[f"media.{m}"].numpy().tobytes())
+            row[m] = str(media / f"{n:06d}{m}{s}")
+        same, made = (
+            about.get("bundle") == bundle.manifest["digest"],
+            dict(about.get("encoders", {})),
+        )
+        vectors = {
+            m: arrays[f"vector.{m}"].float()
+            for m, f in made.items()
+            if f == bundle.manifest["encoders"].get(m, {}).get("fingerprint")
+        }
         places, present = arrays["places"], arrays["present"]
-        if same and (places.shape != bundle.space.places.shape[1:] or present.shape != bundle.space.present.shape[1:]): raise ValueError("shape")
-        if not all(v.isfinite().all() for v in (places, *vectors.values())): raise ValueError("NaN")
-    except MMRecError: raise
-    except Exception as e: raise MMRecError(f"{folder}: {file.name[:15]}... is no kept item ({type(e).__name__}); remove it, or restore it") from None
-    raw = {m: row[m] for m in ("text", *MEDIA) if isinstance(row.get(m), str) and m in bundle.manifest["encoders"]}
-    return row, {"same": same, "vectors": vectors, "raw": raw, "places": places, "present": present.bool()}
+        if same and (
+            places.shape != bundle.space.places.shape[1:]
+            or present.shape != bundle.space.present.shape[1:]
+        ):
+            raise ValueError("shape")
+        if not all(v.isfinite().all() for v in (places, *vectors.values())):
+            raise ValueError("NaN")
+    except MMRecError:
+        raise
+    except Exception as e:
+        raise MMRecError(
+            f"{folder}: {file.name[:15]}... is no kept item ({type(e).__name__}); "
+            f"remove it, or restore it"
+        ) from None
+    raw = {
+        m: row[m]
+        for m in ("text", *MEDIA)
+        if isinstance(row.get(m), str) and m in bundle.manifest["encoders"]
+    }
+    return row, {
+        "same": same,
+        "vectors": vectors,
+        "raw": raw,
+        "places": places,
+        "present": present.bool(),
+    }
 
 # %% ../nbs/09_serve.ipynb #0871b929
-def diversify(relevance: Float[Tensor, "pool"],  # any scale; brought to 0..1 here
-              vectors: Float[Tensor, "pool dim"],  # of length one
-              k: int, diversity: float) -> list[int]:
-    "Positions of k items, each the best compromise between relevance and novelty (MMR, Carbonell and Goldstein 1998)."
-    r = (relevance - relevance.min())/(relevance.max() - relevance.min()).clamp(min=1e-9)
-    closest, chosen = torch.full_like(r, -1.), []  # all alike at first: the best comes first
+def diversify(
+    relevance: Float[Tensor, "pool"],  # any scale; brought to 0..1 here
+    vectors: Float[Tensor, "pool dim"],  # of length one
+    k: int,
+    diversity: float,
+) -> list[int]:
+    """Positions of k items, each the best compromise between relevance and novelty (MMR, Carbonell
+    and Goldstein 1998)."""
+    r = (relevance - relevance.min()) / (relevance.max() - relevance.min()).clamp(min=1e-9)
+    closest, chosen = torch.full_like(r, -1.0), []  # all alike at first: the best comes first
     for _ in range(min(k, len(r))):
-        value = (1 - diversity)*r - diversity*closest
+        value = (1 - diversity) * r - diversity * closest
         value[chosen] = -torch.inf
         chosen.append(int(value.argmax()))
         closest = torch.maximum(closest, vectors @ vectors[chosen[-1]])
@@ -300,90 +573,156 @@ def diversify(relevance: Float[Tensor, "pool"],  # any scale; brought to 0..1 he
 
 # %% ../nbs/09_serve.ipynb #90caf920
 def because(bundle: Bundle, rows, history) -> list[tuple[int, str] | None]:
-    "For each item row the row of the history and the view in which they are most unusually alike; None if nothing stands out."
+    """For each item row the row of the history and the view in which they are most unusually alike;
+    None if nothing stands out."""
     rows, history = torch.as_tensor(rows).long(), torch.as_tensor(history).long()
-    if not len(history) or not len(rows): return [None]*len(rows)
+    if not len(history) or not len(rows):
+        return [None] * len(rows)
     space, (mean, sd) = bundle.space, bundle.chance
     like = torch.einsum("rvd,hvd->rhv", space.places[rows], space.places[history])
-    z = (like - mean)/sd
+    z = (like - mean) / sd
     z = z.masked_fill(~(space.present[rows][:, None] & space.present[history][None]), -torch.inf)
-    z = z.masked_fill((rows[:, None] == history)[..., None], -torch.inf).flatten(1)  # nothing is its own reason
+    # nothing is its own reason
+    z = z.masked_fill((rows[:, None] == history)[..., None], -torch.inf).flatten(1)
     best, at = z.max(1)
     n = len(space.views)
-    return [(int(history[a//n]), space.views[a % n]) if b >= 1 else None for b, a in zip(best.tolist(), at.tolist())]
+    return [
+        (int(history[a // n]), space.views[a % n]) if b >= 1 else None
+        for b, a in zip(best.tolist(), at.tolist())
+    ]
 
 # %% ../nbs/09_serve.ipynb #7a2e739c
 def history_of(bundle: Bundle, user, clicks) -> np.ndarray:
     "Item rows that a person has chosen: what is on record, then what was clicked since."
-    if user is None and clicks is None: raise MMRecError("whom for? give a user, or clicks (item ids; an empty list is somebody new)")
+    if user is None and clicks is None:
+        raise MMRecError(
+            "whom for? give a user, or clicks (item ids; an empty list is somebody new)"
+        )
     old = on_record(bundle, user)
     new = pd.unique(bundle.rows([] if clicks is None else clicks))  # in the order they came
     return np.concatenate([old, new[~np.isin(new, old)]]).astype(int)
 
+
 def on_record(bundle: Bundle, user) -> np.ndarray:  # item rows
-    return bundle.seen[bundle.rows([user], "users")[0]].indices if user is not None else np.array([], int)
+    return (
+        bundle.seen[bundle.rows([user], "users")[0]].indices
+        if user is not None
+        else np.array([], int)
+    )
+
 
 def nothing_new(bundle: Bundle, user, history: np.ndarray, clicks) -> bool:
     "Whether the model knows all of it; to one that reads order a known item clicked again is news."
     again = clicks is not None and len(clicks) and hasattr(bundle.recommender, "score_clicks")
     return user is not None and len(history) == len(on_record(bundle, user)) and not again
 
+
 def person_scores(bundle: Bundle, user, history: np.ndarray, clicks=None) -> Float[Tensor, "items"]:
     "Every item's score for one person: what is on record, then item ids as they were clicked."
-    if nothing_new(bundle, user, history, clicks): known = torch.as_tensor(bundle.recommender.score(bundle.rows([user], "users"))).float()
+    if nothing_new(bundle, user, history, clicks):
+        known = torch.as_tensor(bundle.recommender.score(bundle.rows([user], "users"))).float()
     elif hasattr(bundle.recommender, "score_clicks"):  # it reads order
         person = None if user is None else bundle.rows([user], "users")[0]
-        new = history[len(on_record(bundle, user)):] if clicks is None else bundle.rows(clicks)
-        known = torch.as_tensor(bundle.recommender.score_clicks(as_known(bundle, new), person)).float()[None]
-    else: known = fold_in(bundle, one_row(np.unique(as_known(bundle, history)), bundle.n_known))
+        new = history[len(on_record(bundle, user)) :] if clicks is None else bundle.rows(clicks)
+        known = torch.as_tensor(
+            bundle.recommender.score_clicks(as_known(bundle, new), person)
+        ).float()[None]
+    else:
+        known = fold_in(bundle, one_row(np.unique(as_known(bundle, history)), bundle.n_known))
     return with_added(bundle, known, one_row(history, len(bundle)))[0]
+
 
 def as_known(bundle: Bundle, rows: np.ndarray) -> np.ndarray:
     "The model has never met an added item: a click on it counts for the known item nearest to it."
     rows, added = rows.copy(), rows >= bundle.n_known
-    rows[added] = (bundle.content[rows[added]] @ bundle.content[:bundle.n_known].T).argmax(1).numpy()
+    rows[added] = (
+        (bundle.content[rows[added]] @ bundle.content[: bundle.n_known].T).argmax(1).numpy()
+    )
     return rows
 
+
 def one_row(columns, width: int) -> sp.csr_matrix:  # [1, width]
-    return sp.csr_matrix((np.ones(len(columns), np.float32), (np.zeros(len(columns), int), columns)), shape=(1, width))
+    return sp.csr_matrix(
+        (np.ones(len(columns), np.float32), (np.zeros(len(columns), int), columns)),
+        shape=(1, width),
+    )
+
 
 def length(k, bundle: Bundle) -> int:
     "A list's length, if it is one."
     if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k <= len(bundle):
-        raise MMRecError(f"k={str(k)[:40]}; it must be a whole number between 1 and the {len(bundle)} items")
+        raise MMRecError(
+            f"k={str(k)[:40]}; it must be a whole number between 1 and the {len(bundle)} items"
+        )
     return int(k)
 
 # %% ../nbs/09_serve.ipynb #873ef500
-def recommend(bundle: Bundle, user: str | None = None, clicks: list | None = None,  # item ids; both together is a user with fresh clicks
-              k: int = 10, where: dict | None = None, exclude_seen: bool = True,
-              diversity: float = 0., explain: bool = True,
-              scores: Float[Tensor, "items"] | None = None) -> pd.DataFrame:  # where they are known already (batches)
-    "The best k items for one person: item, title, score, because (item id), how; fewer if no more are allowed."
+# item ids; both together is a user with fresh clicks
+def recommend(
+    bundle: Bundle,
+    user: str | None = None,
+    clicks: list | None = None,
+    k: int = 10,
+    where: dict | None = None,
+    exclude_seen: bool = True,
+    diversity: float = 0.0,
+    explain: bool = True,
+    # where they are known already (batches)
+    scores: Float[Tensor, "items"] | None = None,
+) -> pd.DataFrame:
+    """The best k items for one person: item, title, score, because (item id), how; fewer if no more
+    are allowed."""
     k = length(k, bundle)
     if number(diversity) is None or not 0 <= diversity <= 1:
-        raise MMRecError(f"diversity={str(diversity)[:40]}; it must be between 0 (best scores) and 1 (most different)")
+        raise MMRecError(
+            f"diversity={str(diversity)[:40]}; it must be between 0 (best scores) and "
+            f"1 (most different)"
+        )
     history = history_of(bundle, user, clicks)
-    if scores is None: scores = person_scores(bundle, user, history, clicks)
+    if scores is None:
+        scores = person_scores(bundle, user, history, clicks)
     allowed = torch.from_numpy(matches(bundle.items, where, bundle.facets))
-    if exclude_seen: allowed[history] = False
-    rows, best = (x[0] for x in top_k(scores.masked_fill(~allowed, -torch.inf)[None], min(k if not diversity else max(50, 5*k), len(bundle))))
+    if exclude_seen:
+        allowed[history] = False
+    rows, best = (
+        x[0]
+        for x in top_k(
+            scores.masked_fill(~allowed, -torch.inf)[None],
+            min(k if not diversity else max(50, 5 * k), len(bundle)),
+        )
+    )
     rows, best = rows[best > -torch.inf], best[best > -torch.inf]
     if diversity and len(rows):
         chosen = diversify(best, bundle.centre[rows], k, diversity)
         rows, best = rows[chosen], best[chosen]
     return as_table(bundle, rows, best, because(bundle, rows, history) if explain else None)
 
+
 def as_table(bundle: Bundle, rows, scores, reasons=None) -> pd.DataFrame:
     "Ranked item rows as ids, titles, scores and, where there are any, reasons."
     rows, ids = np.asarray(rows), bundle.ids
-    out = pd.DataFrame({"item": ids[rows], "title": bundle.titles[rows], "score": np.asarray(scores, np.float64)})
+    out = pd.DataFrame(
+        {"item": ids[rows], "title": bundle.titles[rows], "score": np.asarray(scores, np.float64)}
+    )
     if reasons is not None:
-        out["because"] = pd.Series([None if r is None else ids[r[0]] for r in reasons], dtype=object)
-        out["how"] = pd.Series([None if r is None else VIEWS.get(r[1], r[1] + " is alike") for r in reasons], dtype=object)
+        out["because"] = pd.Series(
+            [None if r is None else ids[r[0]] for r in reasons], dtype=object
+        )
+        out["how"] = pd.Series(
+            [None if r is None else VIEWS.get(r[1], r[1] + " is alike") for r in reasons],
+            dtype=object,
+        )
     return out
 
 # %% ../nbs/09_serve.ipynb #b7c5f5e1
-def nearest(bundle: Bundle, place: Float[Tensor, "dim"], k: int, to: str | None, where: dict | None, without=()) -> pd.DataFrame:
+def nearest(
+    bundle: Bundle,
+    place: Float[Tensor, "dim"],
+    k: int,
+    to: str | None,
+    where: dict | None,
+    without=(),
+) -> pd.DataFrame:
     "The items nearest to a place: item, title, score (cosine)."
     k, allowed = length(k, bundle), torch.from_numpy(matches(bundle.items, where, bundle.facets))
     allowed[list(without)] = False
@@ -394,82 +733,172 @@ def nearest(bundle: Bundle, place: Float[Tensor, "dim"], k: int, to: str | None,
     scores, rows = index.search(place[None], k, allowed)
     return as_table(bundle, rows[0][rows[0] >= 0], scores[0][rows[0] >= 0])
 
+
 def view(bundle: Bundle, name: str) -> int:
-    if name not in bundle.space.views: raise UnknownId(f"no view '{str(name)[:60]}'; this bundle has {', '.join(bundle.space.views)}")
+    if name not in bundle.space.views:
+        raise UnknownId(
+            f"no view '{str(name)[:60]}'; this bundle has {', '.join(bundle.space.views)}"
+        )
     return bundle.space.views.index(name)
 
-def similar(bundle: Bundle, item: str, k: int = 10, by: str | None = None,  # start from this view of the item
-            to: str | None = None,  # compare with this view of the others
-            where: dict | None = None) -> pd.DataFrame:
+
+# start from this view of the item
+def similar(
+    bundle: Bundle,
+    item: str,
+    k: int = 10,
+    by: str | None = None,
+    to: str | None = None,  # compare with this view of the others
+    where: dict | None = None,
+) -> pd.DataFrame:
     "Items like one of the catalogue."
     row = int(bundle.rows([item])[0])
-    if by is not None and not bundle.space.present[row, view(bundle, by)]: raise MMRecError(f"item '{item}' has no {by}; leave out by=, or choose another")
-    return nearest(bundle, bundle.centre[row] if by is None else bundle.space.places[row, view(bundle, by)], k, to, where, [row])
+    if by is not None and not bundle.space.present[row, view(bundle, by)]:
+        raise MMRecError(f"item '{item}' has no {by}; leave out by=, or choose another")
+    return nearest(
+        bundle,
+        bundle.centre[row] if by is None else bundle.space.places[row, view(bundle, by)],
+        k,
+        to,
+        where,
+        [row],
+    )
 
-def search(bundle: Bundle, raw: dict, k: int = 10, to: str | None = None, where: dict | None = None, apart=None) -> pd.DataFrame:
-    "Items near a sentence, a picture, a sound (modality -> text or path), or several of them together."
+
+def search(
+    bundle: Bundle,
+    raw: dict,
+    k: int = 10,
+    to: str | None = None,
+    where: dict | None = None,
+    apart=None,
+) -> pd.DataFrame:
+    """Items near a sentence, a picture, a sound (modality -> text or path), or several of them
+    together."""
     places, here = place_vectors(bundle, encode_raw(bundle, raw, apart))
     return nearest(bundle, torch.nn.functional.normalize(places[here].sum(0), dim=0), k, to, where)
 
 # %% ../nbs/09_serve.ipynb #37f2461c
 class MilvusIndex:
-    "Nearest vectors by Milvus (extra `serve`): `uri` is a file for the embedded Milvus Lite, or the address of a cluster."
-    FEW, MOST = 10_000, 16_000  # so many rows are compared exactly at once; the longest list that Milvus gives
+    """Nearest vectors by Milvus (extra `serve`): `uri` is a file for the embedded Milvus Lite, or
+    the address of a cluster."""
 
-    def __init__(self, vectors: Float[Tensor, "items dim"], uri: str, name: str | None = None,  # of the collection; default: one that names its owner
-                 kind: str = "AUTOINDEX", token: str | None = None):  # of a server that asks for one; default: $MILVUS_TOKEN
-        try: from pymilvus import MilvusClient
-        except ImportError: raise MMRecError("MilvusIndex needs pymilvus; install it with: pip install 'mmrec[serve]'") from None
+    # so many rows are compared exactly at once; the longest list that Milvus gives
+    FEW, MOST = 10_000, 16_000
+
+    # of the collection; default: one that names its owner
+    def __init__(
+        self,
+        vectors: Float[Tensor, "items dim"],
+        uri: str,
+        name: str | None = None,
+        # of a server that asks for one; default: $MILVUS_TOKEN
+        kind: str = "AUTOINDEX",
+        token: str | None = None,
+    ):
         try:
-            client = MilvusClient(str(uri), token=os.environ.get("MILVUS_TOKEN", "") if token is None else token)
+            from pymilvus import MilvusClient
+        except ImportError:
+            raise MMRecError(
+                "MilvusIndex needs pymilvus; install it with: pip install 'mmrec[serve]'"
+            ) from None
+        try:
+            client = MilvusClient(
+                str(uri), token=os.environ.get("MILVUS_TOKEN", "") if token is None else token
+            )
             drop_orphans(client)
             name = name or f"{_owner()}{uuid.uuid4().hex[:8]}"
-            if client.has_collection(name): raise MMRecError(f"Milvus collection {name} is there already and may serve others; choose another name")
+            if client.has_collection(name):
+                raise MMRecError(
+                    f"Milvus collection {name} is there already and may serve others; "
+                    f"choose another name"
+                )
             how = client.prepare_index_params()
             how.add_index("vector", index_type=kind, metric_type="IP")
-            client.create_collection(name, dimension=vectors.shape[1], metric_type="IP", index_params=how,
-                                     consistency_level="Session")  # a client sees what it wrote; "Strong" has a cluster wait 0.2 s for its clock
+            client.create_collection(
+                name,
+                dimension=vectors.shape[1],
+                metric_type="IP",
+                index_params=how,
+                # a client sees what it wrote; "Strong" has a cluster wait 0.2
+                # s for its clock
+                consistency_level="Session",
+            )
             self.vectors, self.store = vectors, Stored(client, name)
             self.write()
-        except MMRecError: raise
+        except MMRecError:
+            raise
         except Exception as e:
             said = " ".join(str(e).split())[:160]
-            raise MMRecError(f"no Milvus at {uri}: {said}; give the path of a .db file or the address of a running server") from None
+            raise MMRecError(
+                f"no Milvus at {uri}: {said}; give the path of a .db file or the "
+                f"address of a running server"
+            ) from None
 
-    def __len__(self): return len(self.vectors)
+    def __len__(self):
+        return len(self.vectors)
+
     def add(self, vectors: Float[Tensor, "more dim"]) -> "MilvusIndex":
         "The same collection, seen with more vectors behind; `write` stores them."
         new = object.__new__(type(self))
         new.vectors, new.store = torch.cat([self.vectors, vectors]), self.store
         return new
+
     def write(self) -> None:
         "Store what is not stored yet, each vector under its row."
         with self.store.lock:
             while (at := self.store.rows) < len(self):
-                part = [{"id": at + i, "vector": v} for i, v in enumerate(self.vectors[at:at + 5000].numpy())]
-                put = self.store.client.upsert if self.store.tried > at else self.store.client.insert
+                part = [
+                    {"id": at + i, "vector": v}
+                    for i, v in enumerate(self.vectors[at : at + 5000].numpy())
+                ]
+                put = (
+                    self.store.client.upsert if self.store.tried > at else self.store.client.insert
+                )
                 self.store.tried = max(self.store.tried, at + len(part))
                 put(self.store.name, part)
-                self.store.client.flush(self.store.name)  # else Milvus Lite searches unsorted memory, several times slower
+                # else Milvus Lite searches unsorted memory, several times slower
+                self.store.client.flush(self.store.name)
                 self.store.rows = at + len(part)
+
     def close(self) -> None:
         "Drop the collection: nobody else has it."
-        try: self.store.client.drop_collection(self.store.name)
-        finally: self.store.client.close()
+        try:
+            self.store.client.drop_collection(self.store.name)
+        finally:
+            self.store.client.close()
+
 
 class Stored:
     "One collection: how many rows it holds for certain, and how many were tried."
-    def __init__(self, client, name): self.client, self.name, self.rows, self.tried, self.lock = client, name, 0, 0, threading.Lock()
 
-def _owner() -> str: return f"mmrec_{hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]}_{os.getpid()}_"
+    def __init__(self, client, name):
+        self.client, self.name, self.rows, self.tried, self.lock = (
+            client,
+            name,
+            0,
+            0,
+            threading.Lock(),
+        )
+
+
+def _owner() -> str:
+    return f"mmrec_{hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]}_{os.getpid()}_"
+
 
 def drop_orphans(client) -> None:
     "Drop the collections of processes of this machine that live no more."
     for name in client.list_collections():
-        if not (m := re.fullmatch(r"(mmrec_[0-9a-f]{8}_)(\d+)_[0-9a-f]{8}", name)) or not _owner().startswith(m[1]): continue
-        try: os.kill(int(m[2]), 0)
-        except ProcessLookupError: client.drop_collection(name)
-        except OSError: pass  # it lives, and is somebody else's
+        if not (
+            m := re.fullmatch(r"(mmrec_[0-9a-f]{8}_)(\d+)_[0-9a-f]{8}", name)
+        ) or not _owner().startswith(m[1]):
+            continue
+        try:
+            os.kill(int(m[2]), 0)
+        except ProcessLookupError:
+            client.drop_collection(name)
+        except OSError:
+            pass  # it lives, and is somebody else's
 
 # %% ../nbs/09_serve.ipynb #5e000006
 def _exact(self: MilvusIndex, queries, k: int, among: Tensor) -> tuple[Tensor, Tensor]:
@@ -480,28 +909,58 @@ def _exact(self: MilvusIndex, queries, k: int, among: Tensor) -> tuple[Tensor, T
         rows[:, :n] = among[at]
     return best, rows
 
+
 def _ask(self: MilvusIndex, queries, k: int, forbidden: list[int]) -> tuple[Tensor, Tensor]:
-    "Scores and rows [queries, k] as the collection finds them, without rows that this bundle does not know."
+    """Scores and rows [queries, k] as the collection finds them, without rows that this bundle does
+    not know."""
     best, rows = torch.full((len(queries), k), -torch.inf), torch.full((len(queries), k), -1)
     limit = min(k + max(0, self.store.tried - len(self)), self.MOST)
-    hits = self.store.client.search(self.store.name, data=queries.numpy(), limit=limit, filter=f"id not in {forbidden}" if forbidden else "")
+    hits = self.store.client.search(
+        self.store.name,
+        data=queries.numpy(),
+        limit=limit,
+        filter=f"id not in {forbidden}" if forbidden else "",
+    )
     barred = set(forbidden)
     for q, found in enumerate(hits):
-        known = [(h["distance"], h["id"]) for h in found if 0 <= h["id"] < len(self) and h["id"] not in barred][:k]
-        for i, (d, r) in enumerate(known): best[q, i], rows[q, i] = d, r
+        known = [
+            (h["distance"], h["id"])
+            for h in found
+            if 0 <= h["id"] < len(self) and h["id"] not in barred
+        ][:k]
+        for i, (d, r) in enumerate(known):
+            best[q, i], rows[q, i] = d, r
     return best, rows
 
-def _search(self: MilvusIndex, queries: Float[Tensor, "queries dim"], k: int, allowed: Bool[Tensor, "items"] | None = None):
+
+def _search(
+    self: MilvusIndex,
+    queries: Float[Tensor, "queries dim"],
+    k: int,
+    allowed: Bool[Tensor, "items"] | None = None,
+):
     "As `ExactIndex.search`: never fewer than are allowed."
-    if k < 1: raise MMRecError(f"k={k}; a list has at least one place")
+    if k < 1:
+        raise MMRecError(f"k={k}; a list has at least one place")
     k, n, stored = min(k, len(self)), len(self), min(self.store.rows, len(self))
     among = torch.arange(n) if allowed is None else allowed.nonzero()[:, 0]
-    forbidden = [] if allowed is None or n - len(among) > 1000 else (~allowed).nonzero()[:, 0].tolist()
-    if len(among) <= self.FEW and (allowed is not None and len(among) < n/2) or n - len(among) > 1000 or k > self.MOST or not stored:
+    forbidden = (
+        [] if allowed is None or n - len(among) > 1000 else (~allowed).nonzero()[:, 0].tolist()
+    )
+    if (
+        len(among) <= self.FEW
+        and (allowed is not None and len(among) < n / 2)
+        or n - len(among) > 1000
+        or k > self.MOST
+        or not stored
+    ):
         return _exact(self, queries, k, among)
-    try: best, rows = _ask(self, queries, k, forbidden)
+    try:
+        best, rows = _ask(self, queries, k, forbidden)
     except Exception as e:  # an index that is gone must not end the answers
-        logging.getLogger("mmrec").warning("Milvus does not answer (%s): compared exactly", " ".join(str(e).split())[:160])
+        logging.getLogger("mmrec").warning(
+            "Milvus does not answer (%s): compared exactly", " ".join(str(e).split())[:160]
+        )
         return _exact(self, queries, k, among)
     if stored < n:  # what is not written yet
         more, late = _exact(self, queries, k, among[among >= stored])
@@ -509,7 +968,9 @@ def _search(self: MilvusIndex, queries: Float[Tensor, "queries dim"], k: int, al
         best, at = torch.cat([best.masked_fill(double, -torch.inf), more], 1).topk(k, dim=1)
         rows = torch.cat([rows, late], 1).gather(1, at).masked_fill(best == -torch.inf, -1)
     short = (rows >= 0).sum(1) < min(k, len(among))
-    if short.any(): best[short], rows[short] = _exact(self, queries[short], k, among)
+    if short.any():
+        best[short], rows[short] = _exact(self, queries[short], k, among)
     return best, rows
+
 
 MilvusIndex.search = _search

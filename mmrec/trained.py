@@ -20,7 +20,8 @@ from .recommend import Recommender, content_vectors
 class Factors(Recommender):
     "Recommenders whose score is the inner product of a user's and an item's vector."
 
-    def _score(self, rows): return self.users_[torch.as_tensor(rows)] @ self.items_.T
+    def _score(self, rows):
+        return self.users_[torch.as_tensor(rows)] @ self.items_.T
 
     def _similar(self, row):
         v = F.normalize(self.items_, dim=1)
@@ -28,87 +29,168 @@ class Factors(Recommender):
 
 # %% ../nbs/07b_trained.ipynb #a84a7d65
 class ALS(Factors):
-    "Weighted matrix factorisation by alternating least squares, through `implicit` (Hu et al. 2008)."
-    def __init__(self, factors=64, l2=1., alpha=20., iterations=15, seed=0):
-        self.factors, self.l2, self.alpha, self.iterations, self.seed = factors, l2, alpha, iterations, seed
+    """Weighted matrix factorisation by alternating least squares, through `implicit` (Hu et al.
+    2008)."""
+
+    def __init__(self, factors=64, l2=1.0, alpha=20.0, iterations=15, seed=0):
+        self.factors, self.l2, self.alpha, self.iterations, self.seed = (
+            factors,
+            l2,
+            alpha,
+            iterations,
+            seed,
+        )
 
     def _fit(self, dataset):
-        try: from implicit.als import AlternatingLeastSquares
-        except ImportError: raise MMRecError("ALS needs the package implicit: pip install 'mmrec[als]'") from None
-        model = AlternatingLeastSquares(self.factors, regularization=self.l2, alpha=self.alpha, iterations=self.iterations,
-                                        random_state=self.seed, num_threads=torch.get_num_threads())
+        try:
+            from implicit.als import AlternatingLeastSquares
+        except ImportError:
+            raise MMRecError("ALS needs the package implicit: pip install 'mmrec[als]'") from None
+        model = AlternatingLeastSquares(
+            self.factors,
+            regularization=self.l2,
+            alpha=self.alpha,
+            iterations=self.iterations,
+            random_state=self.seed,
+            num_threads=torch.get_num_threads(),
+        )
         model.fit(dataset.train, show_progress=False)
         self.items_ = torch.from_numpy(np.asarray(model.item_factors, np.float32))
         self.users_ = self._fold(dataset.train)  # half a turn more, the same that newcomers get
 
     def _fold(self, x: sp.csr_matrix) -> Float[Tensor, "users factors"]:
         v, out = self.items_, torch.zeros(x.shape[0], self.factors)
-        gram = v.T @ v + self.l2*torch.eye(self.factors)
+        gram = v.T @ v + self.l2 * torch.eye(self.factors)
         for row in range(x.shape[0]):
-            own = v[x.indices[x.indptr[row]:x.indptr[row + 1]]]
-            if len(own): out[row] = torch.linalg.solve(gram + (self.alpha - 1)*own.T @ own, self.alpha*own.sum(0))
+            own = v[x.indices[x.indptr[row] : x.indptr[row + 1]]]
+            if len(own):
+                out[row] = torch.linalg.solve(
+                    gram + (self.alpha - 1) * own.T @ own, self.alpha * own.sum(0)
+                )
         return out
 
-    def _from_history(self, x): return self._fold(x) @ self.items_.T
+    def _from_history(self, x):
+        return self._fold(x) @ self.items_.T
 
 # %% ../nbs/07b_trained.ipynb #81ad0270
 class Trained(Factors):
-    "A network trained on batches of choices, stopped on validation. A subclass writes `build(dataset) -> network`."
+    """A network trained on batches of choices, stopped on validation. A subclass writes
+    `build(dataset) -> network`."""
 
     def _fit(self, dataset):
         whole(self.epochs, f"{type(self).__name__}: epochs")
-        device, users, items = best_device(), *(torch.from_numpy(a).long() for a in dataset.train.nonzero())
+        device, users, items = (
+            best_device(),
+            *(torch.from_numpy(a).long() for a in dataset.train.nonzero()),
+        )
         with torch.random.fork_rng():
             torch.manual_seed(self.seed)
             net = self.build(dataset).to(device)
-            optimizer, best, self.history_ = torch.optim.Adam(net.parameters(), lr=self.lr), -1., []
+            optimizer, best, self.history_ = (
+                torch.optim.Adam(net.parameters(), lr=self.lr),
+                -1.0,
+                [],
+            )
             bar = tqdm(range(self.epochs), desc=type(self).__name__, disable=not self.progress)
-            size = self.batch or max(512, len(users)//128)
+            size = self.batch or max(512, len(users) // 128)
             for epoch in bar:
-                total = 0.
+                total = 0.0
                 for batch in torch.randperm(len(users)).split(size):
                     loss = net.loss(users[batch].to(device), items[batch].to(device))
-                    optimizer.zero_grad(); loss.backward(); optimizer.step()
-                    total += loss.item()*len(batch)
-                with torch.no_grad(): self.users_, self.items_ = (v.clone() for v in net.vectors())  # scored where they lie
+                    optimizer.zero_grad()
+                    loss.backward()
+                    optimizer.step()
+                    total += loss.item() * len(batch)
+                # scored where they lie
+                with torch.no_grad():
+                    self.users_, self.items_ = (v.clone() for v in net.vectors())
                 value = on_validation(self, dataset, "recall@20") if dataset.valid.nnz else epoch
-                self.history_.append({"epoch": epoch, "loss": total/len(users), "valid recall@20": value})
-                bar.set_postfix(loss=f"{total/len(users):.4f}", valid=f"{value:.4f}")
-                if value > best: best, kept = value, (epoch, self.users_, self.items_)
-                if epoch - kept[0] >= self.patience: break
+                self.history_.append(
+                    {"epoch": epoch, "loss": total / len(users), "valid recall@20": value}
+                )
+                bar.set_postfix(loss=f"{total / len(users):.4f}", valid=f"{value:.4f}")
+                if value > best:
+                    best, kept = value, (epoch, self.users_, self.items_)
+                if epoch - kept[0] >= self.patience:
+                    break
         self.best_epoch_, self.users_, self.items_ = kept[0], *(v.cpu() for v in kept[1:])
 
 # %% ../nbs/07b_trained.ipynb #39c63652
 class VBPRNet(nn.Module):
-    def __init__(self, n_users: int, n_items: int, features: Float[Tensor, "items raw"], dim: int, content_dim: int, l2: float):
+    def __init__(
+        self,
+        n_users: int,
+        n_items: int,
+        features: Float[Tensor, "items raw"],
+        dim: int,
+        content_dim: int,
+        l2: float,
+    ):
         super().__init__()
         self.register_buffer("features", features)
-        self.p, self.q, self.theta = nn.Embedding(n_users, dim), nn.Embedding(n_items, dim), nn.Embedding(n_users, content_dim)
-        for table in (self.p, self.q, self.theta): nn.init.normal_(table.weight, std=.1)
-        self.project, self.beta = nn.Linear(features.shape[1], content_dim, bias=False), nn.Linear(features.shape[1], 1, bias=False)
+        self.p, self.q, self.theta = (
+            nn.Embedding(n_users, dim),
+            nn.Embedding(n_items, dim),
+            nn.Embedding(n_users, content_dim),
+        )
+        for table in (self.p, self.q, self.theta):
+            nn.init.normal_(table.weight, std=0.1)
+        self.project, self.beta = (
+            nn.Linear(features.shape[1], content_dim, bias=False),
+            nn.Linear(features.shape[1], 1, bias=False),
+        )
         self.bias, self.l2 = nn.Embedding(n_items, 1), l2
-        nn.init.zeros_(self.bias.weight); nn.init.zeros_(self.beta.weight)
+        nn.init.zeros_(self.bias.weight)
+        nn.init.zeros_(self.beta.weight)
 
     def item(self, i: Int[Tensor, "batch"]) -> Float[Tensor, "batch all"]:
         f = self.features[i]
         return torch.cat([self.q(i), self.project(f), self.bias(i) + self.beta(f)], 1)
 
-    def user(self, u): return torch.cat([self.p(u), self.theta(u), torch.ones(len(u), 1, device=u.device)], 1)
+    def user(self, u):
+        return torch.cat([self.p(u), self.theta(u), torch.ones(len(u), 1, device=u.device)], 1)
 
     def loss(self, u, i):
         j = torch.randint(len(self.features), i.shape, device=i.device)
         user, plus, minus = self.user(u), self.item(i), self.item(j)
-        return F.softplus((user*(minus - plus)).sum(1)).mean() + self.l2*(user[:, :-1].square() + plus.square()[:, :-1] + minus.square()[:, :-1]).sum(1).mean()
+        return (
+            F.softplus((user * (minus - plus)).sum(1)).mean()
+            + self.l2
+            * (user[:, :-1].square() + plus.square()[:, :-1] + minus.square()[:, :-1]).sum(1).mean()
+        )
 
     def vectors(self):
         device = self.features.device
-        return self.user(torch.arange(self.p.num_embeddings, device=device)), self.item(torch.arange(len(self.features), device=device))
+        return self.user(torch.arange(self.p.num_embeddings, device=device)), self.item(
+            torch.arange(len(self.features), device=device)
+        )
+
 
 class VBPR(Trained):
     "Bayesian personalised ranking with a visual (here: any) content term (He & McAuley 2016)."
-    def __init__(self, dim=32, content_dim=32, weights=None, l2=1e-4, lr=5e-3, batch=1024, epochs=60, patience=10, seed=0, progress=True):
+
+    def __init__(
+        self,
+        dim=32,
+        content_dim=32,
+        weights=None,
+        l2=1e-4,
+        lr=5e-3,
+        batch=1024,
+        epochs=60,
+        patience=10,
+        seed=0,
+        progress=True,
+    ):
         self.dim, self.content_dim, self.weights, self.l2 = dim, content_dim, weights, l2
-        self.lr, self.batch, self.epochs, self.patience, self.seed, self.progress = lr, batch, epochs, patience, seed, progress
+        self.lr, self.batch, self.epochs, self.patience, self.seed, self.progress = (
+            lr,
+            batch,
+            epochs,
+            patience,
+            seed,
+            progress,
+        )
 
     def build(self, dataset):
         f = torch.from_numpy(content_vectors(dataset, self.weights))
@@ -117,30 +199,37 @@ class VBPR(Trained):
 # %% ../nbs/07b_trained.ipynb #33df23be
 class Spread(torch.autograd.Function):
     "a @ x for a constant symmetric sparse a: its gradient is a @ g, with no transpose to build."
+
     @staticmethod
     def forward(ctx, a, x):
         ctx.a = a
         return a @ x
+
     @staticmethod
-    def backward(ctx, g): return None, ctx.a @ g
+    def backward(ctx, g):
+        return None, ctx.a @ g
+
 
 def normal_graph(x: sp.csr_matrix) -> Tensor:
     "Users and items as nodes of one graph, D^-1/2 A D^-1/2, as sparse CSR."
     a = sp.block_array([[None, x], [x.T, None]], format="csr").astype(np.float32)
     root = np.asarray(a.sum(1)).ravel()
-    root = np.where(root > 0, 1/np.sqrt(np.maximum(root, 1)), 0).astype(np.float32)
+    root = np.where(root > 0, 1 / np.sqrt(np.maximum(root, 1)), 0).astype(np.float32)
     a = sp.csr_matrix(sp.diags_array(root) @ a @ sp.diags_array(root))
     a.sort_indices()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "beta state"; the test below checks what we use
-        return torch.sparse_csr_tensor(*(torch.from_numpy(v) for v in (a.indptr, a.indices, a.data)), a.shape)  # int32: five times faster
+        # int32: five times faster
+        return torch.sparse_csr_tensor(
+            *(torch.from_numpy(v) for v in (a.indptr, a.indices, a.data)), a.shape
+        )
 
 # %% ../nbs/07b_trained.ipynb #7b1c0de1
 class LightGCNNet(nn.Module):
     def __init__(self, x: sp.csr_matrix, dim: int, layers: int, tau: float, negatives: int):
         super().__init__()
         self.graph, self.n_users, self.n_items = normal_graph(x), *x.shape
-        self.nodes = nn.Parameter(torch.randn(sum(x.shape), dim)*.1)
+        self.nodes = nn.Parameter(torch.randn(sum(x.shape), dim) * 0.1)
         self.layers, self.tau, self.negatives = layers, tau, negatives
 
     def spread(self) -> tuple[Float[Tensor, "users dim"], Float[Tensor, "items dim"]]:
@@ -153,18 +242,41 @@ class LightGCNNet(nn.Module):
 
     def loss(self, u, i):
         users, items = self.spread()
-        plus = (users[u]*items[i]).sum(1, keepdim=True)
+        plus = (users[u] * items[i]).sum(1, keepdim=True)
         drawn = torch.randint(self.n_items, (self.negatives,), device=u.device)
         minus = (users[u] @ items[drawn].T).masked_fill(drawn == i[:, None], -torch.inf)
-        return F.cross_entropy(torch.cat([plus, minus], 1)/self.tau, torch.zeros_like(u))
+        return F.cross_entropy(torch.cat([plus, minus], 1) / self.tau, torch.zeros_like(u))
 
-    def vectors(self): return self.spread()
+    def vectors(self):
+        return self.spread()
 
 # %% ../nbs/07b_trained.ipynb #7b1c0de3
 class LightGCN(Trained):
     "Light graph convolution (He et al. 2020), trained with a sampled softmax over cosines."
-    def __init__(self, dim=64, layers=2, tau=.2, negatives=512, lr=.03, batch=None, epochs=60, patience=8, seed=0, progress=True):
-        self.dim, self.layers, self.tau, self.negatives = dim, layers, tau, negatives  # batch None: 512, or more where an epoch would take over 128 steps
-        self.lr, self.batch, self.epochs, self.patience, self.seed, self.progress = lr, batch, epochs, patience, seed, progress
 
-    def build(self, dataset): return LightGCNNet(dataset.train, self.dim, self.layers, self.tau, self.negatives)
+    def __init__(
+        self,
+        dim=64,
+        layers=2,
+        tau=0.2,
+        negatives=512,
+        lr=0.03,
+        batch=None,
+        epochs=60,
+        patience=8,
+        seed=0,
+        progress=True,
+    ):
+        # batch None: 512, or more where an epoch would take over 128 steps
+        self.dim, self.layers, self.tau, self.negatives = dim, layers, tau, negatives
+        self.lr, self.batch, self.epochs, self.patience, self.seed, self.progress = (
+            lr,
+            batch,
+            epochs,
+            patience,
+            seed,
+            progress,
+        )
+
+    def build(self, dataset):
+        return LightGCNNet(dataset.train, self.dim, self.layers, self.tau, self.negatives)

@@ -17,67 +17,128 @@ from .evaluate import evaluate, metric_length
 
 # %% ../nbs/07c_tune.ipynb #3510dc3a
 def suggest(trial, name: str, space):
-    "One value of `space` (list: choice; (low, high) or (low, high, 'log'): range) from an Optuna trial."
+    """One value of `space` (list: choice; (low, high) or (low, high, 'log'): range) from an Optuna
+    trial."""
     if isinstance(space, list):
         plain = all(v is None or isinstance(v, (str, int, float, bool)) for v in space)
-        return trial.suggest_categorical(name, space) if plain else space[trial.suggest_categorical(f"{name} #", list(range(len(space))))]
-    if not (isinstance(space, tuple) and len(space) in (2, 3) and space[2:] in ((), ("log",)) and space[0] < space[1]):
-        raise MMRecError(f"tune: space of '{name}' is {space!r}; use a list of choices, (low, high) or (low, high, 'log')")
+        return (
+            trial.suggest_categorical(name, space)
+            if plain
+            else space[trial.suggest_categorical(f"{name} #", list(range(len(space))))]
+        )
+    if not (
+        isinstance(space, tuple)
+        and len(space) in (2, 3)
+        and space[2:] in ((), ("log",))
+        and space[0] < space[1]
+    ):
+        raise MMRecError(
+            f"tune: space of '{name}' is {space!r}; use a list of choices, (low, "
+            f"high) or (low, high, 'log')"
+        )
     low, high, log = space[0], space[1], len(space) == 3
     whole = isinstance(low, int) and isinstance(high, int)
-    return trial.suggest_int(name, low, high, log=log) if whole else trial.suggest_float(name, low, high, log=log)
+    return (
+        trial.suggest_int(name, low, high, log=log)
+        if whole
+        else trial.suggest_float(name, low, high, log=log)
+    )
 
 # %% ../nbs/07c_tune.ipynb #4c8e1b02
 def plain_value(v):
-    "A setting as JSON that differs wherever the setting differs: arrays by their bytes, estimators by class and every setting."
-    if isinstance(v, (bool, int, float, str, type(None))): return [type(v).__name__, repr(v)]
-    if isinstance(v, np.generic): return plain_value(v.item())
-    if isinstance(v, torch.Tensor): v = v.detach().cpu().float().numpy() if v.dtype is torch.bfloat16 else v.detach().cpu().numpy()
+    """A setting as JSON that differs wherever the setting differs: arrays by their bytes,
+    estimators by class and every setting."""
+    if isinstance(v, (bool, int, float, str, type(None))):
+        return [type(v).__name__, repr(v)]
+    if isinstance(v, np.generic):
+        return plain_value(v.item())
+    if isinstance(v, torch.Tensor):
+        v = (
+            v.detach().cpu().float().numpy()
+            if v.dtype is torch.bfloat16
+            else v.detach().cpu().numpy()
+        )
     if isinstance(v, np.ndarray) and v.dtype != object:
-        return ["array", str(v.dtype), v.shape, hashlib.sha256(np.ascontiguousarray(v).tobytes()).hexdigest()]
-    if sp.issparse(v): return ["sparse", v.shape, [plain_value(x) for x in (v.tocsr().data, v.tocsr().indices, v.tocsr().indptr)]]
-    if isinstance(v, dict): return ["dict", [[plain_value(k), plain_value(x)] for k, x in v.items()]]
-    if isinstance(v, (list, tuple, np.ndarray)): return [type(v).__name__, [plain_value(x) for x in v]]
-    if isinstance(v, (set, frozenset)): return ["set", sorted(json.dumps(plain_value(x)) for x in v)]
+        return [
+            "array",
+            str(v.dtype),
+            v.shape,
+            hashlib.sha256(np.ascontiguousarray(v).tobytes()).hexdigest(),
+        ]
+    if sp.issparse(v):
+        return [
+            "sparse",
+            v.shape,
+            [plain_value(x) for x in (v.tocsr().data, v.tocsr().indices, v.tocsr().indptr)],
+        ]
+    if isinstance(v, dict):
+        return ["dict", [[plain_value(k), plain_value(x)] for k, x in v.items()]]
+    if isinstance(v, (list, tuple, np.ndarray)):
+        return [type(v).__name__, [plain_value(x) for x in v]]
+    if isinstance(v, (set, frozenset)):
+        return ["set", sorted(json.dumps(plain_value(x)) for x in v)]
     kind = f"{type(v).__module__}.{type(v).__qualname__}"
-    if isinstance(v, BaseEstimator): return [kind, plain_value(v.get_params(deep=False))]
-    return [kind, repr(v)]  # with an address in it: another one in every process, never resumed wrongly
+    if isinstance(v, BaseEstimator):
+        return [kind, plain_value(v.get_params(deep=False))]
+    # with an address in it: another one in every process, never resumed wrongly
+    return [kind, repr(v)]
+
 
 def trial_key(recommender, dataset: Dataset, space: dict, metric: str, seed: int) -> str:
     "All that decides the course of a search, as one text."
     fixed = {n: v for n, v in recommender.get_params(deep=False).items() if n not in space}
     kind = f"{type(recommender).__module__}.{type(recommender).__qualname__}"
-    parts = {"recommender": kind, "fixed": plain_value(fixed), "space": plain_value(space), "metric": metric, "seed": seed,
-             "data": dataset.hash, "features": {m: f.hash for m, f in dataset.features.items()}}
+    parts = {
+        "recommender": kind,
+        "fixed": plain_value(fixed),
+        "space": plain_value(space),
+        "metric": metric,
+        "seed": seed,
+        "data": dataset.hash,
+        "features": {m: f.hash for m, f in dataset.features.items()},
+    }
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 # %% ../nbs/07c_tune.ipynb #a404db76
 @dataclass
 class Search:
     "A finished search: the best setting and every trial."
+
     best: object  # an unfitted recommender with the best setting
     metric: str
-    trials: pd.DataFrame  # one row per trial: parameters, all validation metrics, seconds, state, error
+    # one row per trial: parameters, all validation metrics, seconds, state, error
+    trials: pd.DataFrame
 
     @property
-    def best_params(self) -> dict: return {c: self.best.get_params(deep=False)[c] for c in self.trials.attrs["space"]}
+    def best_params(self) -> dict:
+        return {c: self.best.get_params(deep=False)[c] for c in self.trials.attrs["space"]}
+
 
 def _mended(journal) -> Path:
-    "The journal's file: a last line that a kill has cut is taken away; what is no journal is left alone and refused."
+    """The journal's file: a last line that a kill has cut is taken away; what is no journal is left
+    alone and refused."""
     file = Path(journal)
     file.parent.mkdir(parents=True, exist_ok=True)
     whole_lines = 0
     for line in (file.read_bytes() if file.exists() else b"").splitlines(keepends=True):
-        try: good = "op_code" in json.loads(line)
-        except (ValueError, TypeError): good = False
-        if good and line.endswith(b"\n"): whole_lines += len(line); continue
-        if whole_lines + len(line) < file.stat().st_size or not whole_lines: raise ValueError("a line that is none of its own")
+        try:
+            good = "op_code" in json.loads(line)
+        except (ValueError, TypeError):
+            good = False
+        if good and line.endswith(b"\n"):
+            whole_lines += len(line)
+            continue
+        if whole_lines + len(line) < file.stat().st_size or not whole_lines:
+            raise ValueError("a line that is none of its own")
         os.truncate(file, whole_lines)
     return file
 
+
 def _study(journal, name: str):
-    try: import optuna
-    except ImportError: raise MMRecError("tune needs the package optuna: pip install 'mmrec[tune]'") from None
+    try:
+        import optuna
+    except ImportError:
+        raise MMRecError("tune needs the package optuna: pip install 'mmrec[tune]'") from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = None
     try:
@@ -85,13 +146,29 @@ def _study(journal, name: str):
             file = _mended(journal)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # "experimental"
-                storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(file)))
-        study = optuna.create_study(study_name=name, storage=storage, direction="maximize", load_if_exists=True)
-        for t in study.get_trials(deepcopy=False):  # read what later steps rely on, so that damage is found here
-            if t.state.is_finished() and "params" in t.user_attrs: dict(t.user_attrs["params"]), dict(t.user_attrs.get("metrics", {})), t.duration.total_seconds()
+                storage = optuna.storages.JournalStorage(
+                    optuna.storages.journal.JournalFileBackend(str(file))
+                )
+        study = optuna.create_study(
+            study_name=name, storage=storage, direction="maximize", load_if_exists=True
+        )
+        # read what later steps rely on, so that damage is found here
+        for t in study.get_trials(deepcopy=False):
+            if t.state.is_finished() and "params" in t.user_attrs:
+                (
+                    dict(t.user_attrs["params"]),
+                    dict(t.user_attrs.get("metrics", {})),
+                    t.duration.total_seconds(),
+                )
     except Exception as e:
-        why = e.strerror if isinstance(e, OSError) and e.strerror else f"{type(e).__name__}: {e}"[:80]
-        raise MMRecError(f"{Path(journal).name if journal is not None else 'tune'}: no journal of a search that can be continued ({' '.join(why.split())}); give another file, or delete this one") from None
+        why = (
+            e.strerror if isinstance(e, OSError) and e.strerror else f"{type(e).__name__}: {e}"[:80]
+        )
+        raise MMRecError(
+            f"{Path(journal).name if journal is not None else 'tune'}: no journal of "
+            f"a search that can be continued ({' '.join(why.split())}); give another "
+            f"file, or delete this one"
+        ) from None
     return optuna, study
 
 # %% ../nbs/07c_tune.ipynb #825464de
@@ -108,53 +185,109 @@ def tune(
     "Search hyper-parameters on validation; the test part is removed before anything is fitted."
     data, trials = dataset.for_fit(), whole(trials, "tune: trials")
     metric_length(metric)
-    if not isinstance(space, dict) or not space: raise MMRecError("tune: space is a dict, name -> list of choices, (low, high) or (low, high, 'log')")
-    if not data.valid.nnz: raise MMRecError(f"tune: '{data.name}' has no validation interactions to choose on; load it with another split=")
+    if not isinstance(space, dict) or not space:
+        raise MMRecError(
+            "tune: space is a dict, name -> list of choices, (low, high) or (low, high, 'log')"
+        )
+    if not data.valid.nnz:
+        raise MMRecError(
+            f"tune: '{data.name}' has no validation interactions to choose on; load "
+            f"it with another split="
+        )
     if unknown := set(space) - set(recommender.get_params(deep=False)):
-        raise MMRecError(f"tune: {type(recommender).__name__} has no parameter '{min(unknown)}'; it has {', '.join(recommender.get_params(deep=False))}")
+        raise MMRecError(
+            f"tune: {type(recommender).__name__} has no parameter '{min(unknown)}'; "
+            f"it has {', '.join(recommender.get_params(deep=False))}"
+        )
     key = trial_key(recommender, data, space, metric, seed)
     optuna, study = _study(journal, key)
-    done = lambda: [t for t in study.get_trials(deepcopy=False) if t.state.is_finished() and "params" in t.user_attrs]
-    bar = tqdm(total=trials, initial=min(len(done()), trials), desc=f"tune {type(recommender).__name__}", disable=not progress)
+    done = lambda: [
+        t
+        for t in study.get_trials(deepcopy=False)
+        if t.state.is_finished() and "params" in t.user_attrs
+    ]
+    bar = tqdm(
+        total=trials,
+        initial=min(len(done()), trials),
+        desc=f"tune {type(recommender).__name__}",
+        disable=not progress,
+    )
     while (n := len(done())) < trials:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "multivariate is experimental"
-            study.sampler = optuna.samplers.TPESampler(seed=seed*100_003 + n, multivariate=True, n_startup_trials=8)
+            study.sampler = optuna.samplers.TPESampler(
+                seed=seed * 100_003 + n, multivariate=True, n_startup_trials=8
+            )
         _one_trial(study, study.ask(), clone(recommender), data, space, metric)
-        bar.update(); bar.set_postfix({metric: f"{max((t.value for t in done() if t.value is not None), default=math.nan):.4f}"})
+        bar.update()
+        bar.set_postfix(
+            {
+                metric: f"{max((t.value for t in done() if t.value is not None), default=math.nan):.4f}"
+            }
+        )
     bar.close()
     return _report(recommender, done(), space, metric, trials)
 
 # %% ../nbs/07c_tune.ipynb #1e6c7bd0
 def _one_trial(study, trial, model, data: Dataset, space: dict, metric: str) -> None:
-    "Fit one setting and tell the study; a setting that the model refuses is a failed trial, not the end."
+    """Fit one setting and tell the study; a setting that the model refuses is a failed trial, not
+    the end."""
     from optuna.trial import TrialState
+
     params = {name: suggest(trial, name, s) for name, s in space.items()}
     try:
         model.set_params(**params).fit(data)
         result = evaluate(model, data, k=(10, metric_length(metric)), split="valid")
         trial.set_user_attr("metrics", result.mean)
     except MMRecError as e:
-        trial.set_user_attr("error", str(e)); trial.set_user_attr("params", params)
+        trial.set_user_attr("error", str(e))
+        trial.set_user_attr("params", params)
         study.tell(trial, state=TrialState.FAIL)
         return
     trial.set_user_attr("params", params)  # last: a trial without it was cut off and is tried again
     study.tell(trial, result.mean[metric])
 
+
 def _report(recommender, done: list, space: dict, metric: str, trials: int) -> Search:
     done = done[:trials]
-    table = pd.DataFrame([{**t.user_attrs["params"], **t.user_attrs.get("metrics", {}), "seconds": t.duration.total_seconds(),
-                           "state": t.state.name.lower(), "error": t.user_attrs.get("error", "")} for t in done]).rename_axis("trial")
+    table = pd.DataFrame(
+        [
+            {
+                **t.user_attrs["params"],
+                **t.user_attrs.get("metrics", {}),
+                "seconds": t.duration.total_seconds(),
+                "state": t.state.name.lower(),
+                "error": t.user_attrs.get("error", ""),
+            }
+            for t in done
+        ]
+    ).rename_axis("trial")
     ok = [t for t in done if t.value is not None]
-    if not ok: raise MMRecError(f"tune: all {len(done)} trials failed; the last one said: {table['error'].iloc[-1]}")
+    if not ok:
+        raise MMRecError(
+            f"tune: all {len(done)} trials failed; the last one said: {table['error'].iloc[-1]}"
+        )
     best = max(ok, key=lambda t: t.value).user_attrs["params"]
     table.attrs["space"] = list(space)
     return Search(clone(recommender).set_params(**best), metric, table)
 
 # %% ../nbs/07c_tune.ipynb #60f38d7a
-def over_seeds(recommender, dataset: Dataset, seeds=range(5), metrics=None, **protocol) -> pd.DataFrame:
+def over_seeds(
+    recommender, dataset: Dataset, seeds=range(5), metrics=None, **protocol
+) -> pd.DataFrame:
     "Fit and evaluate once per seed: one row each, then mean and standard deviation."
-    if "seed" not in recommender.get_params(deep=False): raise MMRecError(f"over_seeds: {type(recommender).__name__} draws nothing (it has no parameter 'seed'); one run says all")
-    rows = {s: evaluate(clone(recommender).set_params(seed=s).fit(dataset), dataset, **protocol).mean for s in seeds}
-    table = pd.DataFrame.from_dict(rows, orient="index")[metrics or slice(None)] if metrics else pd.DataFrame.from_dict(rows, orient="index")
+    if "seed" not in recommender.get_params(deep=False):
+        raise MMRecError(
+            f"over_seeds: {type(recommender).__name__} draws nothing (it has no "
+            f"parameter 'seed'); one run says all"
+        )
+    rows = {
+        s: evaluate(clone(recommender).set_params(seed=s).fit(dataset), dataset, **protocol).mean
+        for s in seeds
+    }
+    table = (
+        pd.DataFrame.from_dict(rows, orient="index")[metrics or slice(None)]
+        if metrics
+        else pd.DataFrame.from_dict(rows, orient="index")
+    )
     return pd.concat([table, table.agg(["mean", "std"])]).rename_axis("seed")
