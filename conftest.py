@@ -4,7 +4,7 @@ import json, os
 from pathlib import Path
 
 import pytest
-from mmrec.report import execute, parameters
+from mmrec.report.reports import execute, parameters
 
 COST = "mmrec/seconds"  # in pytest's cache: what each notebook cost on this machine
 FIRST = Path(__file__).parent/".ci"/"seconds.json"  # for a checkout that has run nothing yet: a copy of that, now and then

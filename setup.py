@@ -1,7 +1,7 @@
 """Installs `mmrec` and, inside it as `mmrec.nbs`, the notebooks it is made from. All settings stand in settings.ini."""
 from configparser import ConfigParser
 from pathlib import Path
-from setuptools import setup
+from setuptools import find_packages, setup
 
 here = Path(__file__).parent
 parser = ConfigParser(delimiters=["="], interpolation=None)
@@ -17,9 +17,9 @@ setup(
     classifiers=["Development Status :: 3 - Alpha", "Intended Audience :: Developers", "Intended Audience :: Education",
                  "Framework :: Jupyter"] + [f"Programming Language :: Python :: 3.{m}" for m in (11, 12, 13)],
     python_requires=f">={cfg['min_python']}",
-    packages=["mmrec", "mmrec.nbs"], package_dir={"mmrec.nbs": "nbs"},
-    package_data={"mmrec.nbs": ["*.ipynb", "reports/*.ipynb", "benchmarks/*.ipynb", "benchmarks/*.json"]},
+    packages=[*find_packages(include=["mmrec", "mmrec.*"]), "mmrec.nbs"], package_dir={"mmrec.nbs": "nbs"},
+    package_data={"mmrec": ["py.typed", "*.pyi", "*/*.pyi", "*/static/*"], "mmrec.nbs": ["**/*.ipynb", "benchmarks/*.json"]},
     install_requires=cfg["requirements"].split(), extras_require=extras,
-    entry_points={"console_scripts": ["mmrec=mmrec.report:main"]},
+    entry_points={"console_scripts": ["mmrec=mmrec.report.reports:main"]},
     zip_safe=False,
 )

@@ -16,7 +16,7 @@ from sync import clean, root, stale_pages
 
 def rerun(page: Path) -> None:
     "Outputs of a fresh run into the notebook as it lies; its cells keep their ids."
-    from mmrec.report import execute
+    from mmrec.report.reports import execute
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)/page.name
         execute(page, out, {}, progress=False)
@@ -29,8 +29,8 @@ def rerun(page: Path) -> None:
 
 def keep(file: Path) -> None:
     "Run the report that a kept run names, with its parameters, and write down what it found."
-    from mmrec.provenance import page_cells
-    from mmrec.report import read_record, run_report, versions
+    from mmrec.data.provenance import page_cells
+    from mmrec.report.reports import read_record, run_report, versions
     run = json.loads(file.read_text("utf-8"))
     with tempfile.TemporaryDirectory() as folder:
         done = run_report(run["report"], run["parameters"], folder, page=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 from mkdocs.structure.files import File, Files
 
-from mmrec.report import BADGE, embed_figures, math
+from mmrec.report.reports import BADGE, embed_figures, math
 
 root = Path(__file__).parent.parent
 cfg = configparser.ConfigParser(delimiters=["="], interpolation=None)

@@ -10,6 +10,8 @@ from pathlib import Path
 import nbformat
 from nbconvert import MarkdownExporter
 
+import order
+
 root = Path(__file__).parent.parent
 MACHINE = re.compile(r"(/home/|/root/|/tmp/|/Users/|[A-Z]:\\\\)[\w.\\/-]*")
 
@@ -27,7 +29,7 @@ def clean(path: Path) -> list[str]:
             if m := MACHINE.search(text): wrong.append(f"an output names a place on a machine: {m[0]}")
     if nbformat.writes(nb) != before: nbformat.write(nb, path)
     if path.stat().st_size > 1_000_000: wrong.append(f"{path.stat().st_size//1024} KiB; at most 1 MB")
-    if path.parent.name == "nbs" and path.stem != "index" and not any("parameters" in c.metadata.get("tags", []) for c in nb.cells):
+    if path.relative_to(root/"nbs").parts[0][:2].isdigit() and not any("parameters" in c.metadata.get("tags", []) for c in nb.cells):
         wrong.append("no parameters cell")
     return [f"{path.relative_to(root)}: {w}" for w in wrong]
 
@@ -61,10 +63,16 @@ def headline(runs: dict[str, dict]) -> str:
     verdict = "By paired 95 % intervals of NDCG@20 (first seed) against each model run beside it - " + ". ".join(said) + "." if said else ""
     return f"{BEGIN}\n{table}\n\n{verdict}\n\nWith the data beside the project (or in `$MMREC_DATA`), each of these prints its table:\n\n```sh\n" + "\n".join(commands) + f"\n```\n{END}"
 
+CHAPTERS, CHAPTERS_END = "<!-- chapters -->", "<!-- end of chapters -->"
+
 def write_index() -> None:
-    "The figures of the index as the kept runs have them."
+    "The table of chapters, and the figures of the index as the kept runs have them."
     path = root/"nbs"/"index.ipynb"
     nb, runs = nbformat.read(path, 4), {f.stem: run for f, run in kept_runs().items()}
+    for cell in nb.cells:
+        between = f"(?s){re.escape(CHAPTERS)}.*?{re.escape(CHAPTERS_END)}"
+        if CHAPTERS in cell.source: cell.source = re.sub(between, lambda _: f"{CHAPTERS}\n{order.table()}\n{CHAPTERS_END}", cell.source)
+    nbformat.write(nb, path)
     if missing := [name for name, run in runs.items() if "record" not in run]:
         print(f"the index keeps its figures: no results yet in {', '.join(missing)} (python .ci/rerun.py --kept)")
         return
@@ -117,7 +125,7 @@ def readme() -> None:
 def stale_pages() -> dict[Path, tuple[int, list[str]]]:
     "Pages and kept runs made before a change that concerns them: seconds of that run, what has changed; longest first."
     sys.path.insert(0, str(root))
-    from mmrec.provenance import Package, changes, run_seconds, stale
+    from mmrec.data.provenance import Package, changes, run_seconds, stale
     package, found = Package(root/"mmrec"), {}
     for p in pages():
         if changed := stale(p, package): found[p] = run_seconds(p), changed
@@ -132,7 +140,7 @@ def kept_runs() -> dict[Path, dict]:
 
 def kept_cells(run: dict) -> list[str]:
     "The code cells that a kept run had: those of the report, and its parameters."
-    from mmrec.provenance import page_cells
+    from mmrec.data.provenance import page_cells
     nb = json.loads((root/"nbs"/"reports"/f"{run['report']}.ipynb").read_text("utf-8"))
     cells, head = page_cells(nb)[0], next("".join(c["source"]) for c in nb["cells"] if "parameters" in c["metadata"].get("tags", []))
     cells.insert(cells.index(head) + 1, "\n".join(f"{k} = {v!r}" for k, v in run["parameters"].items()))
@@ -146,11 +154,12 @@ def main() -> int:
         return 0
     address()
     books = pages()
-    for f in (root/"mmrec").glob("*.py"): f.unlink()  # a module whose notebook is gone shall go too
+    order.write_heads()
+    for f in [*(root/"mmrec").rglob("*.py"), *(root/"mmrec").rglob("*.pyi")]: f.unlink()  # a module whose notebook is gone shall go too
     for command in (["nbdev_export"], ["nbdev_clean"]):
         done = subprocess.run([str(Path(sys.executable).parent/command[0])], cwd=root, capture_output=True, text=True)
         if done.returncode: print(done.stdout, done.stderr); return 1
-    wrong = [w for p in books for w in clean(p)] + extras()
+    wrong = order.write_faces() + [w for p in books for w in clean(p)] + extras()
     if (root/"nbs"/"index.ipynb").exists(): readme()
     if "--check" in sys.argv:
         changed = subprocess.run(["git", "status", "--porcelain", "--", "mmrec", "nbs", "README.md"], cwd=root, capture_output=True, text=True).stdout

@@ -1,0 +1,5 @@
+"""Chapter 3: preprocess."""
+# Written by .ci/sync.py from the names that the chapter's pages export; loaded when touched.
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
