@@ -74,14 +74,20 @@ def neighbours(page: Page) -> str:
     of_chapter = chapters()[page.path.relative_to(nbs).parts[0]]
     if page.place is None:
         back = of_chapter[0][:1] or lessons()[:1]
-        return "Workshop of " + page.link(back[0], f"{back[0].number} {back[0].short}") if back else ""
+        return (
+            "Workshop of " + page.link(back[0], f"{back[0].number} {back[0].short}") if back else ""
+        )
     order = lessons()
     at = order.index(page)
     ways = []
     if at:
-        ways.append("← " + page.link(order[at - 1], f"{order[at - 1].number} {order[at - 1].short}"))
+        ways.append(
+            "← " + page.link(order[at - 1], f"{order[at - 1].number} {order[at - 1].short}")
+        )
     if at + 1 < len(order):
-        ways.append(page.link(order[at + 1], f"{order[at + 1].number} {order[at + 1].short}") + " →")
+        ways.append(
+            page.link(order[at + 1], f"{order[at + 1].number} {order[at + 1].short}") + " →"
+        )
     if of_chapter[1]:
         ways.append("workshop: " + ", ".join(page.link(w, w.short.lower()) for w in of_chapter[1]))
     return " · ".join(ways)
@@ -95,7 +101,9 @@ def write_heads() -> None:
         head = nb.cells[0]
         before = nbformat.writes(nb)
         head.source = NUMBER.sub(f"# {page.number} ", head.source, count=1)
-        block = "\n\n".join(filter(None, [f"{STRIP}\n{strip(page)}", neighbours(page) + f"\n{END}"]))
+        block = "\n\n".join(
+            filter(None, [f"{STRIP}\n{strip(page)}", neighbours(page) + f"\n{END}"])
+        )
         if STRIP in head.source:
             head.source = re.sub(f"(?s){STRIP}.*?{END}", lambda _: block, head.source)
         else:
@@ -136,7 +144,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 '''
 
-CALLED = '''
+CALLED = """
 
 class _Called(type(sys)):
     "The subpackage is called as the function of its name."
@@ -146,29 +154,50 @@ class _Called(type(sys)):
 
 
 sys.modules[__name__].__class__ = _Called
-'''
+"""
 
 
 def write_faces() -> list[str]:
     "`__init__.py` and its stub for every subpackage; names that two modules of it share."
     wrong = []
-    for folder in sorted(p for p in (root / "mmrec").iterdir() if p.is_dir() and any(p.glob("*.py"))):
+    for folder in sorted(
+        p for p in (root / "mmrec").iterdir() if p.is_dir() and any(p.glob("*.py"))
+    ):
         chapter = next((c for c in chapters() if c[3:] == folder.name), None)
-        pages = {} if chapter is None else {p.path.stem.split("_", 1)[1] if p.place else p.path.stem: p
-                                            for p in (*chapters()[chapter][1], *chapters()[chapter][0])}
+        pages = (
+            {}
+            if chapter is None
+            else {
+                p.path.stem.split("_", 1)[1] if p.place else p.path.stem: p
+                for p in (*chapters()[chapter][1], *chapters()[chapter][0])
+            }
+        )
         order = {name: i for i, name in enumerate(pages)}
         lines, seen = [], defaultdict(list)
-        modules = sorted((f for f in folder.glob("*.py") if f.stem != "__init__"), key=lambda f: (order.get(f.stem, 99), f.stem))
+        modules = sorted(
+            (f for f in folder.glob("*.py") if f.stem != "__init__"),
+            key=lambda f: (order.get(f.stem, 99), f.stem),
+        )
         for module in modules:
             for name in public_names(module):
                 seen[name].append(module.stem)
                 lines.append(f"from .{module.stem} import {name} as {name}")
-        wrong += [f"mmrec/{folder.name}: {n} is public in {' and '.join(m)}" for n, m in seen.items() if len(m) > 1]
-        wrong += [f"mmrec/{folder.name}: {n} is a module and a public name" for n in seen if n in {m.stem for m in modules}]
+        wrong += [
+            f"mmrec/{folder.name}: {n} is public in {' and '.join(m)}"
+            for n, m in seen.items()
+            if len(m) > 1
+        ]
+        wrong += [
+            f"mmrec/{folder.name}: {n} is a module and a public name"
+            for n in seen
+            if n in {m.stem for m in modules}
+        ]
         title = f"Chapter {int(chapter[:2])}: {folder.name}." if chapter else folder.name
         text = FACE.format(title=title)
         if folder.name in seen:
-            text = text.replace("import lazy_loader", "import sys\n\nimport lazy_loader") + CALLED.format(name=folder.name)
+            text = text.replace(
+                "import lazy_loader", "import sys\n\nimport lazy_loader"
+            ) + CALLED.format(name=folder.name)
         (folder / "__init__.py").write_text(text, "utf-8")
         (folder / "__init__.pyi").write_text("\n".join(lines) + "\n", "utf-8")
     return wrong
