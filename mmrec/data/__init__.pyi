@@ -31,7 +31,6 @@ from .catalogue import REVIEWS as REVIEWS
 from .catalogue import START as START
 from .catalogue import LATE as LATE
 from .catalogue import END as END
-from .catalogue import MEDIA as MEDIA
 from .catalogue import SHELVES as SHELVES
 from .catalogue import VERSION as VERSION
 from .catalogue import vocabulary as vocabulary
@@ -55,7 +54,6 @@ from .catalogue import make_demo as make_demo
 from .catalogue import rank_metrics as rank_metrics
 from .catalogue import mean_interval as mean_interval
 from .catalogue import demo_ceiling as demo_ceiling
-from .provenance import START as START
 from .provenance import MIME as MIME
 from .provenance import canonical as canonical
 from .provenance import statements as statements

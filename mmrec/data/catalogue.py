@@ -4,10 +4,9 @@
 __all__ = ['PRODUCT', 'SHOP', 'MUSIC', 'TOPIC', 'CLIPS', 'POSTS', 'TEMPLATES', 'TITLES', 'MORE', 'MOTIFS', 'PALETTES', 'TEXTURES',
            'LAYOUTS', 'MOTIONS', 'RATE', 'SECONDS', 'TEMPI', 'BEATS', 'MOODS', 'INSTRUMENTS', 'WORLDS', 'KINDS',
            'SHARPNESS', 'FAME', 'CROWDS', 'SHARED', 'SENTIMENTS', 'INTENTS', 'OPINIONS', 'REVIEWS', 'START', 'LATE',
-           'END', 'MEDIA', 'SHELVES', 'VERSION', 'vocabulary', 'say', 'picture', 'tone', 'sound', 'draw_traits',
-           'draw_missing', 'draw_people', 'draw_fame', 'choose', 'draw_reviews', 'draw_interactions', 'draw_follows',
-           'draw_items', 'draw_world', 'write_media', 'write_demo', 'make_demo', 'rank_metrics', 'mean_interval',
-           'demo_ceiling']
+           'END', 'SHELVES', 'VERSION', 'vocabulary', 'say', 'picture', 'tone', 'sound', 'draw_traits', 'draw_missing',
+           'draw_people', 'draw_fame', 'choose', 'draw_reviews', 'draw_interactions', 'draw_follows', 'draw_items',
+           'draw_world', 'write_media', 'write_demo', 'make_demo', 'rank_metrics', 'mean_interval', 'demo_ceiling']
 
 # %% ../../nbs/01_data/workshop/catalogue.ipynb #0469fb72
 import json, re, shutil, tempfile
@@ -643,7 +642,7 @@ def draw_follows(crowd: np.ndarray, rng) -> pd.DataFrame:  # user, follows
     return pd.DataFrame(rows, columns=["user_id", "follows"])
 
 # %% ../../nbs/01_data/workshop/catalogue.ipynb #b6af5863
-MEDIA = {"image": ("images", "png"), "audio": ("audio", "wav"), "video": ("video", "gif")}
+_FILES = {"image": ("images", "png"), "audio": ("audio", "wav"), "video": ("video", "gif")}
 SHELVES = {
     "shop": ("kitchen, bath", "living room", "desk", "to wear"),
     "music": ("journey", "heart", "town", "beyond"),
@@ -668,7 +667,7 @@ def draw_items(kind: str, traits: dict, missing: dict, cold: np.ndarray, seed: i
         row["text"] = say(rng, TEMPLATES[kind], phrases)
         if missing["text"][i]:
             row["title"] = row["text"] = None
-        for m, (sub, ending) in MEDIA.items():
+        for m, (sub, ending) in _FILES.items():
             if m in missing:
                 row[m] = None if missing[m][i] else f"{sub}/{i:04d}.{ending}"
         row["category"] = SHELVES[kind][traits["text", next(iter(words))][i] // 2]
@@ -700,10 +699,10 @@ def draw_world(kind: str, items: int, users: int, seed: int) -> dict:
 
 def write_media(folder: Path, kind: str, world: dict, items: pd.DataFrame, seed: int) -> None:
     "Draw each picture, play each sound, film each video."
-    for part, m in enumerate(MEDIA):
+    for part, m in enumerate(_FILES):
         if m not in items:
             continue
-        (folder / MEDIA[m][0]).mkdir()
+        (folder / _FILES[m][0]).mkdir()
         for i, name in enumerate(items[m]):
             if world["missing"][m][i]:
                 continue
