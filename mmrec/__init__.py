@@ -24,7 +24,7 @@ CHAPTERS = (
 ).split()
 
 PUBLIC = {  # chapter -> the names that are shown at the top
-    "environment": ["MMRecError"],
+    "environment": ["MMRecError", "UnknownId", "Unsupported"],
     "data": ["load", "from_frames", "make_demo", "Dataset", "Features"],
     "evaluate": ["compare", "paired_test", "beyond", "tune"],
     "encode": [
