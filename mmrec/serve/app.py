@@ -162,7 +162,7 @@ HELPER = """
 import os, pickle, resource, signal, struct, sys
 import torch; torch.set_num_threads(1)
 import mmrec.encode.encoders, mmrec.serve.bundle
-from mmrec.data import MMRecError
+from mmrec.environment import MMRecError
 from safetensors.torch import save
 read, write = sys.stdin.buffer, os.fdopen(os.dup(1), "wb"); os.dup2(2, 1)  # what a library prints is no answer
 seconds, megabytes = map(int, sys.argv[1:])
