@@ -85,13 +85,25 @@ def plain_value(v):
     return [kind, repr(v)]
 
 
+def _fixed(model, searched: set) -> dict:
+    "The settings that a search leaves as they are; of an object, those below it that it leaves."
+    kept = {}
+    for name, v in model.get_params(deep=False).items():
+        below = {n.removeprefix(f"{name}__") for n in searched if n.startswith(f"{name}__")}
+        if name in searched:
+            continue
+        kept[name] = v
+        if below and isinstance(v, BaseEstimator):
+            kept[name] = [f"{type(v).__module__}.{type(v).__qualname__}", _fixed(v, below)]
+    return kept
+
+
 def trial_key(recommender, dataset: Dataset, space: dict, metric: str, seed: int) -> str:
     "All that decides the course of a search, as one text."
-    fixed = {n: v for n, v in recommender.get_params(deep=False).items() if n not in space}
     kind = f"{type(recommender).__module__}.{type(recommender).__qualname__}"
     parts = {
         "recommender": kind,
-        "fixed": plain_value(fixed),
+        "fixed": plain_value(_fixed(recommender, set(space))),
         "space": plain_value(space),
         "metric": metric,
         "seed": seed,
@@ -112,7 +124,7 @@ class Search:
 
     @property
     def best_params(self) -> dict:
-        return {c: self.best.get_params(deep=False)[c] for c in self.trials.attrs["space"]}
+        return {c: self.best.get_params()[c] for c in self.trials.attrs["space"]}
 
 
 def _mended(journal) -> Path:
@@ -176,7 +188,8 @@ def _study(journal, name: str):
 def tune(
     recommender,  # the starting point; copied, never fitted itself
     dataset: Dataset,
-    space: dict,  # name -> list, (low, high) or (low, high, "log")
+    # name -> list, (low, high) or (low, high, "log"); of an object inside: trainer__lr
+    space: dict,
     trials: int = 20,  # finished trials wanted, those of an earlier run included
     metric: str = "ndcg@20",  # of the validation part
     seed: int = 0,
@@ -195,10 +208,10 @@ def tune(
             f"tune: '{data.name}' has no validation interactions to choose on; load "
             f"it with another split="
         )
-    if unknown := set(space) - set(recommender.get_params(deep=False)):
+    if unknown := set(space) - set(recommender.get_params()):
         raise MMRecError(
             f"tune: {type(recommender).__name__} has no parameter '{min(unknown)}'; "
-            f"it has {', '.join(recommender.get_params(deep=False))}"
+            f"it has {', '.join(recommender.get_params())}"
         )
     key = trial_key(recommender, data, space, metric, seed)
     optuna, study = _study(journal, key)

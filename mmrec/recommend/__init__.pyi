@@ -1,4 +1,5 @@
 from .recommender import Recommender as Recommender
+from .recommender import Settings as Settings
 from .recommender import Popular as Popular
 from .recommender import recommend as recommend
 from .recommender import similar_items as similar_items
