@@ -35,16 +35,16 @@ def rerun(page: Path) -> None:
 def keep(file: Path) -> None:
     "Run the report that a kept run names, with its parameters, and write down what it found."
     from mmrec.data.provenance import page_cells
-    from mmrec.report.reports import read_record, run_report, versions
+    from mmrec.report.reports import read_record, report, package_versions
 
     run = json.loads(file.read_text("utf-8"))
     with tempfile.TemporaryDirectory() as folder:
-        done = run_report(run["report"], run["parameters"], folder, page=False)
+        done = report(run["report"], run["parameters"], folder, page=False)
         made, found = page_cells(json.loads(done.read_text("utf-8")))[1], read_record(done)
     run |= {
         "finished": f"{date.today()}",
         "seconds": made["seconds"],
-        "versions": versions(),
+        "versions": package_versions(),
         "record": found,
         "made_from": made,
     }

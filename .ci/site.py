@@ -10,7 +10,7 @@ from pathlib import Path
 import nbformat
 from mkdocs.structure.files import File, Files
 
-from mmrec.report.reports import BADGE, embed_figures, math
+from mmrec.report.reports import BADGE, embed_figures, formulas_to_mathml
 
 root = Path(__file__).parent.parent
 cfg = configparser.ConfigParser(delimiters=["="], interpolation=None)
@@ -44,7 +44,7 @@ def prose(source: str, folder: str) -> str:
     "Markdown of a cell: formulas kept aside, links to notebooks as links to pages, to other files as links to the repository."
     source = BADGE.sub("", source)
     source = re.sub(
-        r"(?s)<math.*?</math>", lambda m: keep(m[0], 'display="block"' in m[0][:200]), math(source)
+        r"(?s)<math.*?</math>", lambda m: keep(m[0], 'display="block"' in m[0][:200]), formulas_to_mathml(source)
     )
     source = re.sub(r"\]\((?!https?:|mailto:)([\w./-]+)\.ipynb(#[^)]*)?\)", r"](\1.md\2)", source)
     return re.sub(

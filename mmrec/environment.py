@@ -20,7 +20,6 @@ class UnknownId(MMRecError):
 class Unsupported(MMRecError):
     "What this model, file or environment cannot do; the message says what can."
 
-
 # %% ../nbs/00_start/workshop/environment.ipynb #e0010010
 EXTRA = re.compile(r"""extra\s*==\s*["']([\w-]+)["']""")
 

@@ -2,10 +2,9 @@
 
 # %% auto #0
 __all__ = ['DISK', 'READS', 'STYLE', 'BADGE', 'notebooks', 'find_notebook', 'Parameter', 'parameters', 'check_parameters',
-           'environment', 'private_folder', 'killed_in', 'ReportFailed', 'execute', 'run_report', 'run_into', 'put',
-           'said_by', 'new_folder', 'read_record', 'versions', 'reading', 'check_data', 'logs_of', 'drop_checkpoints',
-           'training', 'math', 'embed_figures', 'to_html', 'run_parameters', 'compare_runs', 'grid_values', 'run_grid',
-           'compare_page', 'stoppable', 'log_of', 'main']
+           'ReportFailed', 'execute', 'report', 'read_record', 'package_versions', 'load_options', 'check_data',
+           'training_options', 'formulas_to_mathml', 'embed_figures', 'to_html', 'run_parameters', 'compare_runs',
+           'run_grid', 'compare_page', 'main']
 
 # %% ../../nbs/16_report/1_reports.ipynb #0e299ee2
 import argparse, ast, base64, hashlib, html, inspect, io, json, os, re, shutil, signal, sys, tempfile, threading, time
@@ -25,7 +24,8 @@ if TYPE_CHECKING:
 
 # %% ../../nbs/16_report/1_reports.ipynb #08cac2d6
 def notebooks() -> dict[str, Path]:
-    "Every notebook that can be run, by name: reports first, then chapters in order, then benchmarks."
+    """Every notebook that can be run, by name: reports first, then chapters in order, then
+    benchmarks."""
     here = Path(__file__) if "__file__" in globals() else Path.cwd() / "page"
     places = [at for up in here.parents for at in (up / "nbs", up)]
     home = next((p for p in places if (p / "index.ipynb").is_file()), None)
@@ -181,7 +181,7 @@ from contextlib import contextmanager, suppress
 
 
 @contextmanager
-def environment(**names):
+def _environ(**names):
     "Environment variables for a while."
     before = {k: os.environ.get(k) for k in names}
     os.environ.update({k: str(v) for k, v in names.items()})
@@ -206,7 +206,7 @@ def _lock(folder: Path):
 
 
 @contextmanager
-def private_folder():
+def _private_folder():
     """A folder with a short path that is removed with the process; those of killed processes are
     removed as well."""
     base, handle = Path(tempfile.gettempdir()), None
@@ -238,7 +238,7 @@ def private_folder():
             handle.close()
 
 # %% ../../nbs/16_report/1_reports.ipynb #c11214fe
-def killed_in(notebook) -> Exception:  # as far as it was saved
+def _killed_in(notebook) -> Exception:  # as far as it was saved
     "What to say when the kernel was killed in the middle of a cell."
     import papermill
 
@@ -284,8 +284,8 @@ def execute(notebook, out: Path, given: dict, progress: bool = True) -> None:
     bar = {"desc": Path(notebook).stem, "leave": False} if progress else False
     typed = check_parameters(notebook, given)
     with (
-        private_folder() as room,
-        environment(JUPYTER_RUNTIME_DIR=room, IPYTHONDIR=room / "ipython"),
+        _private_folder() as room,
+        _environ(JUPYTER_RUNTIME_DIR=room, IPYTHONDIR=room / "ipython"),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")
@@ -306,7 +306,7 @@ def execute(notebook, out: Path, given: dict, progress: bool = True) -> None:
         )
 
 # %% ../../nbs/16_report/1_reports.ipynb #e8292b98
-def run_report(
+def report(
     name: str,  # as `mmrec list` prints it, or the path of a notebook
     given: dict | None = None,  # its parameters
     # folder for report.html and report.ipynb; default: mmrec-runs/NAME-TIME
@@ -320,46 +320,46 @@ def run_report(
     notebook, start = find_notebook(name), time.perf_counter()
     given = check_parameters(notebook, given or {})  # before anything is written
     check_data(notebook, given)
-    folder = new_folder(out or f"mmrec-runs/{notebook.stem}-{datetime.now():%Y%m%d-%H%M%S}")
-    done, failed = run_into(folder, notebook, given, progress)
+    folder = _new_folder(out or f"mmrec-runs/{notebook.stem}-{datetime.now():%Y%m%d-%H%M%S}")
+    done, failed = _run_into(folder, notebook, given, progress)
     facts = {
         "notebook": notebook.stem,
         "parameters": {k: p.default for k, p in parameters(notebook).items()} | given,
         **_provenance(done),
         "seconds": round(time.perf_counter() - start, 1),
         "finished": f"{datetime.now():%Y-%m-%d %H:%M}",
-        "versions": versions(),
+        "versions": package_versions(),
     }
     html_page = done.with_suffix(".html")
     if page or failed:
-        put(html_page, to_html(done, code, facts, error=failed))
+        _put(html_page, to_html(done, code, facts, error=failed))
     if failed:
-        text, mine = said_by(failed)
+        text, mine = _said_by(failed)
         raise ReportFailed(text, html_page, mine)
     return html_page if page else done
 
 
-def run_into(folder: Path, notebook: Path, given: dict, progress: bool = True):
+def _run_into(folder: Path, notebook: Path, given: dict, progress: bool = True):
     "Execute into folder/report.ipynb; its path and, where a cell failed, papermill's error."
     from nbclient.exceptions import DeadKernelError
     from papermill import PapermillExecutionError
 
     done, failed = folder / "report.ipynb", None
-    with private_folder() as room, logs_of(folder, notebook, given) as place:
+    with _private_folder() as room, _logs_of(folder, notebook, given) as place:
         ran = room / "report.ipynb"
         try:
             execute(notebook, ran, given, progress)
         except (PapermillExecutionError, DeadKernelError) as e:
-            failed = killed_in(ran) if isinstance(e, DeadKernelError) else e
+            failed = _killed_in(ran) if isinstance(e, DeadKernelError) else e
             if done.exists():
                 done = folder / "failed.ipynb"  # the good report that is there stays
-        put(done, ran.read_text(encoding="utf-8"))
+        _put(done, ran.read_text(encoding="utf-8"))
     if not failed:
-        drop_checkpoints(place)
+        _drop_checkpoints(place)
     return done, failed
 
 
-def put(path: Path, text: str) -> None:
+def _put(path: Path, text: str) -> None:
     "Write a text file at once or not at all; one line where the disk refuses."
     from mmrec.data.dataset import write_atomic
 
@@ -369,7 +369,7 @@ def put(path: Path, text: str) -> None:
 DISK = re.compile(r"\[Errno (13|28|30|122)\]")  # not allowed, full, read-only, over quota
 
 
-def said_by(failed) -> tuple[str, bool]:
+def _said_by(failed) -> tuple[str, bool]:
     "One line of what a failed cell said, and whether the user can mend it."
     mine = failed.ename in {"MMRecError"} | {c.__name__ for c in _family(MMRecError)} or bool(
         DISK.search(failed.evalue)
@@ -387,7 +387,7 @@ def _family(kind: type) -> set[type]:
 from importlib.metadata import PackageNotFoundError, version
 
 
-def new_folder(path) -> Path:
+def _new_folder(path) -> Path:
     "The folder `path`, made if it is not there; one line if nothing can be written to it."
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
@@ -421,7 +421,7 @@ def _provenance(notebook) -> dict:
     return {k: found[k] for k in ("data", "hash", "seed") if k in found}
 
 
-def versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
     "Of Python and of what decides a number."
     found = {"python": sys.version.split()[0]}
     for package in ("mmrec", "torch", "transformers", "numpy", "scikit-learn"):
@@ -432,7 +432,7 @@ def versions() -> dict[str, str]:
     return found
 
 # %% ../../nbs/16_report/1_reports.ipynb #d1000003
-def reading(options: dict) -> dict:  # parameters of a report
+def load_options(options: dict) -> dict:  # parameters of a report
     "Those that are options of `load` and were given: empty ones count as not given."
     from mmrec.data.dataset import load
 
@@ -443,7 +443,7 @@ def reading(options: dict) -> dict:  # parameters of a report
 
 
 # a page that takes its data as it is given
-READS = re.compile(r"\bds(?:, left_out)? = (?:load|read)\(data\b")
+READS = re.compile(r"\bds(?:, left_out)? = (?:load|read_data)\(\s*data\b")
 
 
 # most: bytes of tables that are read beforehand
@@ -463,11 +463,11 @@ def check_data(notebook: Path, given: dict, most: int = 30_000_000) -> None:
             return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        load(data, **reading({k: v for k, v in options.items() if k not in ("data", "name")}))
+        load(data, **load_options({k: v for k, v in options.items() if k not in ("data", "name")}))
 
 # %% ../../nbs/16_report/1_reports.ipynb #0d1d7fd2
 @contextmanager
-def logs_of(folder: Path, notebook: Path, given: dict):
+def _logs_of(folder: Path, notebook: Path, given: dict):
     "Tell the kernel where its training may leave logs and checkpoints."
     from mmrec.data.provenance import Package
 
@@ -477,20 +477,20 @@ def logs_of(folder: Path, notebook: Path, given: dict):
         json.dumps([notebook.stem, given, code], sort_keys=True, default=str).encode()
     ).hexdigest()[:8]
     place = folder / "training" / key
-    with environment(
+    with _environ(
         MMREC_RUN=place.resolve(), WANDB_DIR=os.environ.get("WANDB_DIR", folder.resolve())
     ):
         yield place
 
 
-def drop_checkpoints(place: Path) -> None:
+def _drop_checkpoints(place: Path) -> None:
     "After a good end nobody goes on from here; the logs stay."
     for f in place.glob("**/tower*.pt"):
         f.unlink()
 
 
 # name: one per model of a page; epochs 0: the model's own default
-def training(name: str = "model", epochs: int = 0) -> dict:
+def training_options(name: str = "model", epochs: int = 0) -> dict:
     """Arguments for `MultimodalRecommender`: epochs and, inside a report, logs and a checkpoint in
     the run's folder."""
     found = {"epochs": epochs} if epochs else {}
@@ -527,7 +527,7 @@ footer{margin-top:3em;border-top:1px solid var(--line);color:var(--dim);font-siz
 """
 
 # %% ../../nbs/16_report/1_reports.ipynb #c2360ab2
-def math(source: str) -> str:
+def formulas_to_mathml(source: str) -> str:
     "TeX between dollars as MathML, code spans left alone."
     from latex2mathml.converter import convert
 
@@ -597,7 +597,7 @@ def to_html(notebook, code: bool = False, facts: dict | None = None, error=None)
     ]
     for c in nb.cells:
         if c.cell_type == "markdown":
-            c.source = math(BADGE.sub("", c.source))
+            c.source = formulas_to_mathml(BADGE.sub("", c.source))
         elif c.cell_type == "code":
             c.outputs = [
                 o
@@ -666,7 +666,7 @@ def run_parameters(notebook) -> dict:  # an executed report
     return {k: p.default for k, p in parameters(notebook).items()} | given
 
 
-def compare_runs(folders) -> "pd.DataFrame":  # folders that run_report wrote
+def compare_runs(folders) -> "pd.DataFrame":  # folders that `report` wrote
     "A column per run: first the parameters that differ, then the results."
     settings, results = {}, {}
     for f in map(Path, folders):
@@ -706,7 +706,7 @@ def compare_runs(folders) -> "pd.DataFrame":  # folders that run_report wrote
     return table.fillna("")
 
 # %% ../../nbs/16_report/1_reports.ipynb #76a2ff6a
-def grid_values(notebook, wanted: dict[str, str]) -> list[dict]:  # {"seed": "0,1,2"}
+def _grid_values(notebook, wanted: dict[str, str]) -> list[dict]:  # {"seed": "0,1,2"}
     "Every combination, in the right types; commas inside brackets belong to a value."
     axes = {
         k: [v.strip() for v in re.split(r",(?![^\[(]*[\])])", str(text))]
@@ -737,9 +737,9 @@ def run_grid(
     if twice := set(given) & set(grid):
         raise MMRecError(f"parameter '{twice.pop()}' stands in -p and in --grid; give it once")
     check_parameters(notebook, given)
-    points = grid_values(notebook, grid)
+    points = _grid_values(notebook, grid)
     folder, good, failed = (
-        new_folder(out or f"mmrec-runs/{notebook.stem}-grid-{datetime.now():%Y%m%d-%H%M%S}"),
+        _new_folder(out or f"mmrec-runs/{notebook.stem}-grid-{datetime.now():%Y%m%d-%H%M%S}"),
         [],
         {},
     )
@@ -748,7 +748,7 @@ def run_grid(
         if progress:
             print(f"\n{notebook.stem} {n}/{len(points)}: {label}", file=sys.stderr, flush=True)
         try:
-            good.append(run_report(name, given | point, folder / label, code, progress).parent)
+            good.append(report(name, given | point, folder / label, code, progress).parent)
         except ReportFailed as e:
             failed[label] = e
     table = compare_runs(good) if good else pd.DataFrame()
@@ -771,7 +771,7 @@ def compare_page(page: Path, folders, table: "pd.DataFrame", failed: dict | None
         f"style=overflow-x:auto>{table.to_html()}</div><h2>The "
         f"reports</h2><ul>{links}</ul>"
     )
-    put(page, _page("mmrec compare", body, {"versions": versions()}, False))
+    _put(page, _page("mmrec compare", body, {"versions": package_versions()}, False))
     return page
 
 # %% ../../nbs/16_report/1_reports.ipynb #d9548ab8
@@ -803,7 +803,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Multimodal recommendation: reports and serving. `mmrec list` shows what "
         "there is.",
     )
-    p.add_argument("--version", action="version", version=f"mmrec {versions().get('mmrec', '')}")
+    p.add_argument(
+        "--version", action="version", version=f"mmrec {package_versions().get('mmrec', '')}"
+    )
     sub = p.add_subparsers(dest="command", metavar="COMMAND")
     sub.add_parser("list", help="the reports and chapters that can be run")
     r = sub.add_parser(
@@ -956,7 +958,7 @@ def _report(a, parser) -> int:
         for label, e in failed.items():
             print(f"mmrec: {label}: {e}", file=sys.stderr)
     else:
-        page = run_report(a.name, _pairs(a.params), a.out, a.code, page=a.html)
+        page = report(a.name, _pairs(a.params), a.out, a.code, page=a.html)
     print(f"{a.name}: done in {time.perf_counter() - start:.0f} s\n{page.resolve()}")
     return 0 if not failed else 2 if all(e.user_error for e in failed.values()) else 1
 
@@ -978,7 +980,7 @@ def _list() -> int:
 
 
 @contextmanager
-def stoppable():
+def _stoppable():
     """A request to stop ends the process like Ctrl-C: private folders are removed, the kernel goes
     too."""
     if threading.current_thread() is not threading.main_thread():
@@ -995,7 +997,7 @@ def stoppable():
         signal.signal(signal.SIGTERM, before)
 
 
-def log_of(error: BaseException) -> str:
+def _log_of(error: BaseException) -> str:
     """Write the trace of an error to a file in the cache, else among the temporary files; where it
     is."""
     text, name = (
@@ -1052,7 +1054,7 @@ def main(argv: list[str] | None = None) -> int:
             if v
         )
         said = " ".join(f"{type(e).__name__}: {e}".split())[:300]
-        print(f"mmrec: {about}: {said}; {log_of(e)}", file=sys.stderr)
+        print(f"mmrec: {about}: {said}; {_log_of(e)}", file=sys.stderr)
         return 2
 
 
@@ -1066,7 +1068,7 @@ def _run(a, parser, typed: bool) -> int:  # typed: on a command line
         from mmrec.report.checkup import doctor
 
         return doctor(a.json)
-    with stoppable():
+    with _stoppable():
         if a.command == "report":
             return _report(a, parser)
         if a.command == "compare":
