@@ -36,6 +36,7 @@ PUBLIC = {  # chapter -> the names that are shown at the top
     "recommend": [
         *("Recommender", "Popular", "ItemKNN", "ContentKNN", "EASE", "GFCF", "ItemGraph"),
         *("LogWalk", "ContentWalk", "ContentRidge", "ALS", "VBPR", "LightGCN", "load_recommender"),
+        "NotFittedError",
     ],
     "multimodal": ["MultimodalRecommender"],
     "sequence": [

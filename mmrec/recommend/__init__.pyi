@@ -1,12 +1,8 @@
+from .storage import Settings as Settings
+from .recommender import NotFittedError as NotFittedError
 from .recommender import Recommender as Recommender
-from .recommender import Settings as Settings
-from .recommender import Popular as Popular
-from .recommender import recommend as recommend
-from .recommender import similar_items as similar_items
-from .recommender import check as check
-from .recommender import save as save
 from .recommender import load_recommender as load_recommender
-from .recommender import row_top_k as row_top_k
+from .recommender import Popular as Popular
 from .recommender import ItemKNN as ItemKNN
 from .recommender import content_vectors as content_vectors
 from .recommender import ContentKNN as ContentKNN

@@ -16,7 +16,8 @@ from sklearn.base import clone
 from ..data.dataset import Dataset, SPLITS, from_frames, rows_of, whole
 from ..environment import MMRecError
 from ..evaluate.ranking import Result, metric_length, rank_metrics, relevant_ranks, top_k
-from ..recommend.recommender import ItemKNN, Popular, Recommender, _named, _texts
+from ..recommend.recommender import ItemKNN, Popular, Recommender, _texts
+from ..recommend.storage import _learned
 
 # %% ../../nbs/10_sequence/1_order.ipynb #d52fa8b2
 @dataclass(frozen=True)
@@ -228,7 +229,7 @@ class Sequential(Recommender):
             return self.before_.as_of(split)
         before = copy.copy(self)
         before.values_, before.offsets_ = self.trained_, self.train_offsets_
-        for name, inner in _named(self).items():
+        for name, inner in _learned(self).items():
             if isinstance(inner, Recommender):
                 setattr(before, name, inner.as_of(split))
         return before
