@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from tqdm import tqdm
-from ..data.catalogue import say, vocabulary
+from ..data.catalogue import draw_text, vocabulary
 from ..data.dataset import Features, best_device, seeded
 from ..environment import MMRecError
 from ..multitask.tasks import as_key
@@ -515,6 +515,6 @@ def captions(
         ", ".join(f"{{{t}}}" for t in reversed(traits)),
     ]
     return [
-        say(rng, forms, {t: words[t][v[i]] for t, v in traits.items()})
+        draw_text(rng, forms, {t: words[t][v[i]] for t, v in traits.items()})
         for i in range(len(truth["item_id"]))
     ]

@@ -29,3 +29,4 @@ from .tuning import trial_key as trial_key
 from .tuning import Search as Search
 from .tuning import tune as tune
 from .tuning import over_seeds as over_seeds
+from .ceiling import demo_ceiling as demo_ceiling

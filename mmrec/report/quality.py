@@ -20,11 +20,13 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from ..data.readers import MEDIA, MODALITIES
-from ..data.dataset import Dataset, Features, SPLITS, file_digest, from_frames, load, record
+from ..data.dataset import Dataset, Features, SPLITS, file_digest, record
+from ..data.loading import from_frames, load
 from ..environment import MMRecError
 from ..encode.items import encode_items
 from ..preprocess.media import read_audio, read_frames, read_image
-from ..data.readers import SUFFIXES, brief, find_tables, first_there, read_table, rename, tidy
+from ..data.readers import SUFFIXES, find_tables, first_existing, one_line, plain_cells
+from ..data.readers import read_table, rename_columns
 from ..recommend.recommender import content_vectors
 
 # %% ../../nbs/16_report/3_quality.ipynb #3f4af5af
@@ -68,8 +70,8 @@ def raw_tables(folder, **form) -> tuple[dict[str, pd.DataFrame], list[dict]]:
         )
         try:
             table, place, _ = read_table(file, kind, header=names, **form)
-            table = rename(table, kind, place, form.get("columns"))[0]
-            out[kind] = tidy(table, place, lambda c: True)[0] if kind == "items" else table
+            table = rename_columns(table, kind, place, form.get("columns"))[0]
+            out[kind] = plain_cells(table, place, lambda c: True)[0] if kind == "items" else table
         except (MMRecError, OSError) as e:
             found.append(_line(f"{file.name} cannot be read", 1, [str(e)], "mend this first"))
     return out, found
@@ -84,7 +86,7 @@ def _guarded(what: str, check, *args) -> list[dict]:
             _line(
                 f"{what} could not be checked",
                 1,
-                [f"{type(e).__name__}: {brief(e, 160)}"],
+                [f"{type(e).__name__}: {one_line(e, 160)}"],
                 "mend the other faults first",
             )
         ]
@@ -137,7 +139,7 @@ def check_media(
         filled = table[m].notna() & (table[m].astype(str).str.strip() != "")
         # of several, as the reader
         named = table.loc[filled, m].map(
-            lambda p: first_there(p, folder) or p if isinstance(p, str) else p
+            lambda p: first_existing(p, folder) or p if isinstance(p, str) else p
         )
         if not filled.all():
             out.append(
@@ -156,7 +158,7 @@ def check_media(
                     _line(
                         f"{m} {what}",
                         len(lost),
-                        [f"items row {r + 2}: {brief(p)}" for r, p in lost.items()],
+                        [f"items row {r + 2}: {one_line(p)}" for r, p in lost.items()],
                         remedy,
                     )
                 )
@@ -179,7 +181,7 @@ def _open_all(folder: Path, m: str, good: pd.Series) -> list[dict]:
             broken[row] = (
                 str(e).split(";")[0]
                 if isinstance(e, MMRecError)
-                else f"{p}: {type(e).__name__}, {brief(e)}"
+                else f"{p}: {type(e).__name__}, {one_line(e)}"
             )
     if broken:
         out.append(
