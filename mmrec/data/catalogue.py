@@ -569,7 +569,7 @@ def draw_people(traits: dict, users: int, rng) -> tuple[np.ndarray, np.ndarray]:
     crowd = rng.integers(0, CROWDS, users)
     taste: np.ndarray | float = 0.0
     modalities = [m for m, _ in traits]
-    for (m, t), z in traits.items():
+    for (m, _), z in traits.items():
         shape = z.max() + 1
         common, own = rng.normal(0, 1, (CROWDS, shape))[crowd], rng.normal(0, 1, (users, shape))
         liking = SHARED * common + (1 - SHARED**2) ** 0.5 * own

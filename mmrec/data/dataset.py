@@ -129,6 +129,9 @@ class Features:
         return found
 
 # %% ../../nbs/01_data/1_dataset.ipynb #b02cb5c0
+SPLITS = {"train": 0, "valid": 1, "test": 2}  # how an interaction is labelled
+
+
 @dataclass(frozen=True, repr=False)
 class Dataset:
     "A catalogue, its users and what they did, split for learning and testing."
@@ -291,9 +294,6 @@ def _summary_table(dataset: Dataset, hash: bool) -> pd.DataFrame:
     return table.map(lambda v: f"{v:,}" if isinstance(v, int) else v).to_frame()
 
 # %% ../../nbs/01_data/1_dataset.ipynb #2dfe197e
-SPLITS = {"train": 0, "valid": 1, "test": 2}
-
-
 def _from_end(x: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """For each interaction its position from the end of its user's history (0 = last), and that
     history's length."""

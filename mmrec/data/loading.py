@@ -360,8 +360,8 @@ def _by_rows(tables: dict, choices: tuple, features: dict, columns) -> dict:
         found.rows(
             place,
             ~(rows.between(0, n - 1) & (rows % 1 == 0)).to_numpy(),
-            lambda r: (
-                f"item_id '{one_line(ours['item_id'].iloc[r])}' is no row of {first}_feat.npy"
+            lambda r, ids=ours["item_id"]: (
+                f"item_id '{one_line(ids.iloc[r])}' is no row of {first}_feat.npy"
             ),
             f"item ids are its rows, 0 to {n - 1}",
         )

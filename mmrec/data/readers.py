@@ -146,7 +146,8 @@ def check_columns(columns, tables: dict[str, list]) -> None:
             continue
         turned = f"; the other way round: {{'{ours}': '{theirs}'}}" if ours in everywhere else ""
         raise MMRecError(
-            f"columns: no column '{one_line(theirs)}' (found: {few_names(sorted(everywhere))}){turned}"
+            f"columns: no column '{one_line(theirs)}' "
+            f"(found: {few_names(sorted(everywhere))}){turned}"
         )
     if again := [o for o in columns.values() if list(columns.values()).count(o) > 1]:
         raise MMRecError(f"columns: two columns are to be '{again[0]}'; name one")
@@ -937,6 +938,7 @@ def check_media(
     """Paths of absent files become missing values, counted by kind; a path outside the folder is an
     error."""
     inside, notes, found = os.path.realpath(root) + os.sep, [], Mistakes()
+    at = lambda rows, n=items.shape[0]: np.isin(np.arange(n), rows)
     for m in [m for m in MEDIA if m in items]:
         col = (
             items[m]
@@ -967,7 +969,6 @@ def check_media(
             elif not os.path.isfile(real):
                 lost.append(row)
             col.iloc[row] = p
-        at = lambda rows, n=len(col): np.isin(np.arange(n), rows)
         found.rows(
             place,
             at(odd),

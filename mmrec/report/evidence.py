@@ -12,7 +12,8 @@ import numpy as np, pandas as pd, torch
 from jaxtyping import Float
 
 from ..environment import need
-from ..data.dataset import Dataset, load, record
+from ..data.dataset import Dataset, record
+from ..data.loading import load
 from ..environment import MMRecError
 from ..encode.encoders import TextEncoder, default_encoders
 from ..encode.items import encode_items

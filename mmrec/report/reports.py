@@ -434,7 +434,7 @@ def package_versions() -> dict[str, str]:
 # %% ../../nbs/16_report/1_reports.ipynb #d1000003
 def load_options(options: dict) -> dict:  # parameters of a report
     "Those that are options of `load` and were given: empty ones count as not given."
-    from mmrec.data.dataset import load
+    from mmrec.data.loading import load
 
     usual = {k: p.default for k, p in inspect.signature(load).parameters.items()}
     if isinstance(text := options.get("text"), str):
@@ -455,7 +455,7 @@ def check_data(notebook: Path, given: dict, most: int = 30_000_000) -> None:
         return
     if not any(READS.search(c["source"]) for c in _cells(notebook)):
         return
-    from mmrec.data.dataset import load
+    from mmrec.data.loading import load
 
     if os.path.isdir(data):
         tables = [f for f in os.scandir(data) if f.is_file() and not f.name.endswith(".npy")]
@@ -472,7 +472,9 @@ def _logs_of(folder: Path, notebook: Path, given: dict):
     from mmrec.data.provenance import Package
 
     # other code: another model
-    code = Package().made_from([c["source"] for c in _cells(notebook) if c["cell_type"] == "code"])
+    code = Package().fingerprint(
+        [c["source"] for c in _cells(notebook) if c["cell_type"] == "code"]
+    )
     key = hashlib.sha256(
         json.dumps([notebook.stem, given, code], sort_keys=True, default=str).encode()
     ).hexdigest()[:8]

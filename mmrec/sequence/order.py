@@ -13,7 +13,8 @@ import numpy as np, pandas as pd, scipy.sparse as sp, torch
 from jaxtyping import Bool, Float, Int
 from sklearn.base import clone
 
-from ..data.dataset import Dataset, SPLITS, from_frames, rows_of, whole
+from ..data.dataset import Dataset, SPLITS, rows_of, whole
+from ..data.loading import from_frames
 from ..environment import MMRecError
 from ..evaluate.ranking import Result, metric_length, rank_metrics, relevant_ranks, top_k
 from ..recommend.recommender import ItemKNN, Popular, Recommender, _texts
