@@ -21,7 +21,7 @@ from ..environment import need
 from ..data.dataset import Dataset, best_device, seeded
 from ..environment import MMRecError
 from ..preprocess.media import MediaError, clean_text, image_transform, log_mel, read_audio
-from ..preprocess.media import read_frames, read_image, resample
+from ..preprocess.media import library_preprocessing, read_frames, read_image, resample
 from .pretrained import MusiCNN, PACKAGED, load_lite0, load_musicnn, locate
 
 # %% ../../nbs/04_encode/1_encoders.ipynb #0ac73929
@@ -329,13 +329,13 @@ def _load_vision(name: str, pretrained: bool) -> nn.Module:
     return _load_transformer(locate(name)[0], pretrained)
 
 # %% ../../nbs/04_encode/1_encoders.ipynb #0cfcaf15
-def prepare_image(raw, size: int, mean, std) -> Float[Tensor, "3 size size"]:
-    "A path, a PIL picture or a ready tensor to a tensor."
+def prepare_image(raw, size: int, mean, std, own: str = "") -> Float[Tensor, "3 size size"]:
+    "A path, a PIL picture or a ready tensor to a tensor; `own`: as timm or torchvision does it."
     if isinstance(raw, Tensor):
         return raw
-    return _transform(size, mean, std)(
-        raw if isinstance(raw, Image.Image) else read_image(raw, draft=2 * size)
-    )
+    like_theirs = library_preprocessing(own, size, mean, std) if own else None
+    transform = like_theirs[0] if like_theirs else _transform(size, mean, std)
+    return transform(raw if isinstance(raw, Image.Image) else read_image(raw, draft=2 * size))
 
 
 def wanted_pictures(folder: Path) -> dict:
@@ -403,24 +403,33 @@ class ImageEncoder(Encoder):
         layer: int = -1,
         pretrained: bool = True,
         device=None,
-        # None: as the model's folder says, else 128 and ImageNet's
+        # None: as the model's folder or library says, else 128 and ImageNet's
         mean: tuple | None = None,
         std: tuple | None = None,
     ):
-        wants = (
-            {} if name == "efficientnet-lite0" or ":" in name else wanted_pictures(locate(name)[0])
-        )
+        wants, own = {}, ""
+        if found := library_preprocessing(name, size, mean and tuple(mean), std and tuple(std)):
+            wants, own = found[1], name
+        elif name != "efficientnet-lite0" and ":" not in name:
+            wants = wanted_pictures(locate(name)[0])
         size = size or wants.get("size", 128)
         imagenet = name != "efficientnet-lite0"
         mean = tuple(mean or wants.get("mean", (0.485, 0.456, 0.406) if imagenet else (0.5,) * 3))
         std = tuple(std or wants.get("std", (0.229, 0.224, 0.225) if imagenet else (0.5,) * 3))
         super().__init__(
-            name, pretrained, device, size=size, layer=layer, mean=mean, std=std, resize="middle"
+            name,
+            pretrained,
+            device,
+            size=size,
+            layer=layer,
+            mean=mean,
+            std=std,
+            resize=wants.get("resize", "middle"),
         )
         self.size, self.layer, self.prepare = (
             size,
             layer,
-            partial(prepare_image, size=size, mean=mean, std=std),
+            partial(prepare_image, size=size, mean=mean, std=std, own=own),
         )
 
     @cached_property

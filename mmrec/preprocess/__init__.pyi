@@ -13,6 +13,7 @@ from .media import to_rgb as to_rgb
 from .media import read_image as read_image
 from .media import crop_ends as crop_ends
 from .media import image_transform as image_transform
+from .media import library_preprocessing as library_preprocessing
 from .media import read_audio as read_audio
 from .media import mixdown as mixdown
 from .media import resample as resample

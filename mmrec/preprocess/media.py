@@ -2,8 +2,8 @@
 
 # %% auto #0
 __all__ = ['LIMITS', 'PICTURES', 'CONTAINERS', 'SOUNDS', 'MediaError', 'what_it_is', 'Limits', 'clean_text', 'guess_language',
-           'stop_words', 'tokenize', 'to_rgb', 'read_image', 'crop_ends', 'image_transform', 'read_audio', 'mixdown',
-           'resample', 'log_mel', 'mfcc', 'read_frames', 'train_items', 'report_missing']
+           'stop_words', 'tokenize', 'to_rgb', 'read_image', 'crop_ends', 'image_transform', 'library_preprocessing',
+           'read_audio', 'mixdown', 'resample', 'log_mel', 'mfcc', 'read_frames', 'train_items', 'report_missing']
 
 # %% ../../nbs/03_preprocess/1_media.ipynb #ab6ed890
 import html, importlib.util, os, re, threading, unicodedata, warnings
@@ -402,6 +402,64 @@ def image_transform(
             v2.CenterCrop(size),
         ]
     return v2.Compose([*first, v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)])
+
+# %% ../../nbs/03_preprocess/1_media.ipynb #7c560734
+@lru_cache
+def library_preprocessing(
+    name: str,  # "timm:NAME" or "torchvision:NAME"
+    size: int | None = None,  # these three: other than the model's own
+    mean: tuple[float, ...] | None = None,
+    std: tuple[float, ...] | None = None,
+) -> tuple[Callable[[Image.Image], Tensor], dict] | None:
+    """The transform that a library keeps for a model's weights, and its size, mean, std and manner
+    of resizing; None where it knows none."""
+    library, _, short = name.partition(":")
+    find = {"timm": _timm_preprocessing, "torchvision": _torchvision_preprocessing}.get(library)
+    found = find and find(short, {k: v for k, v in _given(size, mean, std) if v is not None})
+    if not found:
+        return None
+    transform, settings, least, most = found
+    if not least <= settings["size"] <= most:
+        raise MMRecError(
+            f"model {name!r} takes no pictures of {settings['size']} px; leave size= out"
+        )
+    v2 = need("torchvision.transforms.v2")
+    return v2.Compose([v2.Lambda(crop_ends), transform]), settings
+
+
+def _given(size, mean, std):
+    return ("size", size), ("mean", mean), ("std", std)
+
+
+def _timm_preprocessing(short: str, given: dict):
+    "Transform, settings, smallest and largest side of a model of timm."
+    need("timm")
+    data, models = need("timm.data"), need("timm.models")
+    if (known := models.get_pretrained_cfg(short)) is None:
+        return None
+    own = known.input_size[-1]
+    args = {n: v for n, v in given.items() if n != "size"} | {"img_size": given.get("size", own)}
+    look = data.resolve_model_data_config(None, args, known.to_dict())
+    settings = {"size": look["input_size"][-1], "mean": look["mean"], "std": look["std"]}
+    settings["resize"] = f"{look['interpolation']} {look['crop_pct']} {look['crop_mode']}"
+    bounds = (own, own) if known.fixed_input_size else (1, 10**5)
+    return data.create_transform(**look, is_training=False), settings, *bounds
+
+
+def _torchvision_preprocessing(short: str, given: dict):
+    "Transform, settings, smallest and largest side of a model of torchvision."
+    try:
+        weights = need("torchvision.models").get_model_weights(short).DEFAULT
+        own = weights.transforms()
+        crop, resize = own.crop_size[0], own.resize_size[0]
+    except (ValueError, AttributeError):  # no such model, or none that sorts pictures
+        return None
+    side = given.pop("size", crop)
+    args = {n: list(v) for n, v in given.items()}
+    t = weights.transforms(crop_size=side, resize_size=round(resize * side / crop), **args)
+    settings = {"size": side, "mean": tuple(t.mean), "std": tuple(t.std)}
+    settings["resize"] = f"{t.interpolation.value} {t.resize_size[0]}"
+    return t, settings, max(weights.meta.get("min_size", (1, 1))), 10**5
 
 # %% ../../nbs/03_preprocess/1_media.ipynb #d19092d8
 CONTAINERS = {
