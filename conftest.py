@@ -1,5 +1,7 @@
-"""One test per notebook, found by discovery: each is executed through papermill with the `[test: ...]` values of its
-parameters. They run side by side, one thread each, those that took longest the last time first."""
+"""One test per notebook, found by discovery: each is executed through papermill with the `[test:
+...]` values of its parameters. They run side by side, one thread each, those that took longest
+the last time first.
+"""
 
 import json, os
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""Installs `mmrec` and, inside it as `mmrec.nbs`, the notebooks it is made from. All settings stand in settings.ini."""
+"""Installs `mmrec` and, inside it as `mmrec.nbs`, the notebooks it is made from. All settings stand
+in settings.ini.
+"""
 
 from configparser import ConfigParser
 from pathlib import Path

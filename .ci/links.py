@@ -1,4 +1,6 @@
-"""Check a built site: every link inside it leads somewhere, anchors included, and no page fetches anything from elsewhere."""
+"""Check a built site: every link inside it leads somewhere, anchors included, and no page fetches
+anything from elsewhere.
+"""
 
 import sys
 from html.parser import HTMLParser

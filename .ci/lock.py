@@ -1,8 +1,10 @@
-"""The exact packages of this environment, for who runs the course years later: `python .ci/lock.py` writes two files.
+"""The exact packages of this environment, for who runs the course years later: `python .ci/lock.py`
+writes two files.
 
 requirements.lock holds versions and hashes, for all systems and for Python 3.11.5 and newer:
     pip install --require-hashes -r requirements.lock && pip install --no-deps .
-constraints.txt holds the same versions alone, for `pip install -c constraints.txt .`: pip asks for the hash of everything
+constraints.txt holds the same versions alone, for `pip install -c constraints.txt .`: pip asks
+for the hash of everything
 as soon as one line has one, and a folder has none.
 """
 

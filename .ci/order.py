@@ -1,6 +1,8 @@
-"""The order of the course, from the names of folders and files: `nbs/NN_chapter/P_page.ipynb` is a lesson,
-`nbs/NN_chapter/workshop/page.ipynb` a page for those who change the library. Titles' numbers, the strip of chapters,
-previous and next, the index's table and the faces of the subpackages are written from it."""
+"""The order of the course, from the names of folders and files: `nbs/NN_chapter/P_page.ipynb` is a
+lesson, `nbs/NN_chapter/workshop/page.ipynb` a page for those who change the library. Titles'
+numbers, the strip of chapters, previous and next, the index's table and the faces of the
+subpackages are written from it.
+"""
 
 import ast
 import os
@@ -105,7 +107,7 @@ def write_heads() -> None:
             filter(None, [f"{STRIP}\n{strip(page)}", neighbours(page) + f"\n{END}"])
         )
         if STRIP in head.source:
-            head.source = re.sub(f"(?s){STRIP}.*?{END}", lambda _: block, head.source)
+            head.source = re.sub(f"(?s){STRIP}.*?{END}", lambda _, block=block: block, head.source)
         else:
             head.source = f"{head.source.rstrip()}\n\n{block}"
         for cell in nb.cells[1:]:

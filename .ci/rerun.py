@@ -1,8 +1,9 @@
-"""Run pages in place with their default parameters, one at a time, the longest first; stop at the first error.
+"""Run pages in place with their default parameters, one at a time, the longest first; stop at the
+first error.
 
     python .ci/rerun.py               those that `python .ci/sync.py --stale` lists
     python .ci/rerun.py nbs/X.ipynb   these
-    python .ci/rerun.py --kept        the kept runs on public data, nbs/benchmarks/*.json, that are out of date (long)
+    python .ci/rerun.py --kept        kept runs on public data, nbs/benchmarks/*.json (long)
 
 A page that is done is saved at once, so the command can be stopped and started again.
 """

@@ -1,15 +1,19 @@
-"""mkdocs hook: every notebook becomes a page as it lies in the repository, outputs included; nothing is executed.
+"""mkdocs hook: every notebook becomes a page as it lies in the repository, outputs included;
+nothing is executed.
 
-A notebook is turned into Markdown, so that search, table of contents, link checks and dark mode are mkdocs' own. Formulas
-become MathML, as in the reports; formulas and outputs travel past the Markdown parser as placeholders.
+A notebook is turned into Markdown, so that search, table of contents, link checks and dark mode
+are mkdocs' own. Formulas become MathML, as in the reports; formulas and outputs travel past the
+Markdown parser as placeholders.
 """
 
-import configparser, html, re
+import configparser, html, re, sys
 from pathlib import Path
 
 import nbformat
 from mkdocs.structure.files import File, Files
 
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+import order
 from mmrec.report.reports import BADGE, embed_figures, formulas_to_mathml
 
 root = Path(__file__).parent.parent
@@ -21,7 +25,7 @@ kept: dict[str, str] = {}  # placeholder -> HTML
 
 def keep(text: str, block: bool) -> str:
     "A placeholder that the Markdown parser leaves alone."
-    name, tag = f"kept-{len(kept)}-", "div" if block else "span"
+    name = f"kept-{len(kept)}-"
     kept[name] = text
     return f"\n\n<div id={name}></div>\n\n" if block else f"<span id={name}></span>"
 
@@ -41,10 +45,13 @@ def shown(output) -> str:
 
 
 def prose(source: str, folder: str) -> str:
-    "Markdown of a cell: formulas kept aside, links to notebooks as links to pages, to other files as links to the repository."
+    """Markdown of a cell: formulas kept aside, links to notebooks as links to pages, to other files
+    as links to the repository."""
     source = BADGE.sub("", source)
     source = re.sub(
-        r"(?s)<math.*?</math>", lambda m: keep(m[0], 'display="block"' in m[0][:200]), formulas_to_mathml(source)
+        r"(?s)<math.*?</math>",
+        lambda m: keep(m[0], 'display="block"' in m[0][:200]),
+        formulas_to_mathml(source),
     )
     source = re.sub(r"\]\((?!https?:|mailto:)([\w./-]+)\.ipynb(#[^)]*)?\)", r"](\1.md\2)", source)
     return re.sub(
@@ -101,30 +108,39 @@ def title(path: Path) -> str:
     )
 
 
+def modules() -> list[Path]:
+    "What the package is made of, chapter by chapter."
+    numbers = {name[3:]: i for i, name in enumerate(order.chapters())}
+    found = [m for m in (root / "mmrec").rglob("*.py") if not m.stem.startswith("_")]
+    return sorted(found, key=lambda m: (numbers.get(m.parent.name, -1), m.stem))
+
+
+def dotted(module: Path) -> str:
+    return ".".join(module.relative_to(root).with_suffix("").parts)
+
+
 def on_config(config):
-    "Navigation from the files: chapters, reports, benchmarks, API."
-    nbs, name = root / "nbs", lambda p: title(p).split(": ")[0]
-    course = [{name(p): f"{p.stem}.md"} for p in sorted(nbs.glob("[0-9]*.ipynb"))]
-    modules = sorted(p.stem for p in (root / "mmrec").glob("*.py") if not p.stem.startswith("_"))
+    "Navigation from folders and files: chapters with their workshops, reports, benchmarks, API."
+    nbs = root / "nbs"
+    at = lambda p: p.relative_to(nbs).with_suffix(".md").as_posix()
+    course = []
+    for name, (lessons, workshop) in order.chapters().items():
+        pages = [{f"{p.number} {p.short}": at(p.path)} for p in lessons]
+        if workshop:
+            pages.append({"Workshop": [{p.short: at(p.path)} for p in workshop]})
+        course.append({f"{int(name[:2])} {name[3:]}": pages})
+    folder = lambda name: [
+        {title(p).split(":")[0]: at(p)} for p in sorted((nbs / name).glob("*.ipynb"))
+    ]
+    api = {}
+    for m in modules():
+        api.setdefault(dotted(m).rpartition(".")[0], []).append({dotted(m): f"api/{dotted(m)}.md"})
     config.nav = [
         {"Home": "index.md"},
         {"Course": course},
-        {
-            "Reports": [
-                *(
-                    {title(p).split(":")[0]: f"reports/{p.stem}.md"}
-                    for p in sorted((nbs / "reports").glob("*.ipynb"))
-                ),
-                {"A report of your own": "template.md"},
-            ]
-        },
-        {
-            "Benchmarks": [
-                {title(p).split(":")[0]: f"benchmarks/{p.stem}.md"}
-                for p in sorted((nbs / "benchmarks").glob("*.ipynb"))
-            ]
-        },
-        {"API": [{f"mmrec.{m}": f"api/{m}.md"} for m in modules]},
+        {"Reports": folder("reports")},
+        {"Benchmarks": folder("benchmarks")},
+        {"API": [{package: pages} for package, pages in api.items()]},
     ]
     return config
 
@@ -132,7 +148,7 @@ def on_config(config):
 def on_files(files: Files, config):
     "Pages in place of the notebooks, a page per module, and the style sheet."
     for f in list(files):
-        files.remove(f) if f.src_uri.endswith(".ipynb") else None
+        files.remove(f) if f.src_uri.endswith((".ipynb", ".json")) else None
     for p in sorted((root / "nbs").rglob("*.ipynb")):
         if ".ipynb_checkpoints" in p.parts:
             continue
@@ -141,26 +157,26 @@ def on_files(files: Files, config):
                 config, p.relative_to(root / "nbs").with_suffix(".md").as_posix(), content=page(p)
             )
         )
-    for m in sorted((root / "mmrec").glob("*.py")):
-        if m.stem.startswith("_"):
-            continue
-        source = re.search(r"File to edit: \.\./nbs/([\w/]+)\.ipynb", m.read_text(encoding="utf-8"))
+    for m in modules():
+        source = re.search(r"File to edit: (?:\.\./)+nbs/([\w/]+)\.ipynb", m.read_text("utf-8"))
         origin = f"Exported from [{source[1]}](../{source[1]}.md).\n\n" if source else ""
-        files.append(
-            File.generated(
-                config,
-                f"api/{m.stem}.md",
-                content=f"# mmrec.{m.stem}\n\n{origin}::: mmrec.{m.stem}\n",
-            )
+        content = f"# {dotted(m)}\n\n{origin}::: {dotted(m)}\n"
+        files.append(File.generated(config, f"api/{dotted(m)}.md", content=content))
+    files.append(
+        File.generated(config, "site.css", content=(root / ".ci" / "site.css").read_text("utf-8"))
+    )
+    files.append(
+        File.generated(
+            config, "worker.js", content=(root / ".ci" / "site_worker.js").read_text("utf-8")
         )
-    files.append(File.generated(config, "site.css", content=STYLE))
-    files.append(File.generated(config, "worker.js", content=WORKER))
+    )
     config.extra_css.append("site.css")
     return files
 
 
 def on_post_page(output, page, **_):
-    "The search worker of a page that is opened from a folder comes from the site itself, not from the network."
+    """The search worker of a page that is opened from a folder comes from the site itself, not from
+    the network."""
     up = "../" * page.url.count("/")
     return output.replace("https://unpkg.com/iframe-worker/shim", f"{up}worker.js")
 
@@ -168,37 +184,3 @@ def on_post_page(output, page, **_):
 def on_page_content(text, **_):
     "Put back what was kept aside."
     return re.sub(r'<(div|span) id="?(kept-\d+-)"?></\1>', lambda m: kept[m[2]], text)
-
-
-WORKER = """// Browsers refuse workers on file:// pages; there an iframe does the work.
-if (location.protocol === "file:") window.Worker = class extends EventTarget {
-  constructor(url) {
-    super()
-    const frame = Object.assign(document.createElement("iframe"), {hidden: true})
-    document.documentElement.append(frame)
-    this.inside = frame.contentWindow
-    this.waiting = []
-    this.inside.postMessage = data => this.dispatchEvent(new MessageEvent("message", {data}))
-    const script = Object.assign(frame.contentDocument.createElement("script"), {src: url})
-    script.onload = () => { this.waiting.forEach(send => send()); this.waiting = null }
-    frame.contentDocument.body.append(script)
-  }
-  postMessage(data) {
-    const send = () => this.inside.dispatchEvent(new this.inside.MessageEvent("message", {data}))
-    this.waiting ? this.waiting.push(send) : send()
-  }
-}
-"""
-
-STYLE = """
-.out{overflow-x:auto;margin:.4em 0 1em;padding-left:.8em;border-left:3px solid var(--md-default-fg-color--lightest);font-size:.72rem}
-pre.out{font-size:.65rem;line-height:1.4;white-space:pre;background:none}
-.out table:not([class]),.out table.dataframe{border:0;border-collapse:collapse;font-size:.65rem;font-variant-numeric:tabular-nums}
-.out th,.out td{padding:.3em 1.1em .3em 0;text-align:left;vertical-align:top;border:0;border-bottom:1px solid var(--md-default-fg-color--lightest)}
-.md-typeset h1{color:var(--md-default-fg-color);font-weight:400}
-.out img{max-width:100%;height:auto}
-[data-md-color-scheme=slate] img.plot{filter:invert(.88) hue-rotate(180deg)}
-math{font-size:1.08em}math[display=block]{display:block math;overflow-x:auto;overflow-y:hidden;padding:.3em 0;margin:.6em 0}
-.md-typeset blockquote{border-left-color:var(--md-accent-fg-color);color:inherit;font-size:.82rem}
-@media print{.md-header,.md-tabs,.md-sidebar,.md-footer,.headerlink{display:none!important}}
-"""

@@ -1,8 +1,10 @@
-"""Export the modules from the notebooks and clean the notebooks; `--check` fails when that changes anything.
-`--stale` lists the pages that were run before a change that concerns them (chapter 00b), and what has changed.
+"""Export the modules from the notebooks and clean the notebooks; `--check` fails when that changes
+anything. `--stale` lists the pages that were run before a change that concerns them (page
+provenance), and what has changed.
 
-nbdev does the export and removes metadata and execution counts. On top of that a committed page keeps only outputs
-that a reader needs: no progress bars or warnings (they go to stderr), no failed cell, nothing of the machine.
+nbdev does the export and removes metadata and execution counts. On top of that a committed page
+keeps only outputs that a reader needs: no progress bars or warnings (they go to stderr), no
+failed cell, nothing of the machine.
 """
 
 import configparser, json, re, subprocess, sys
@@ -60,7 +62,8 @@ BEGIN, END = "<!-- written from nbs/benchmarks/*.json -->", "<!-- end -->"
 
 
 def headline(runs: dict[str, dict]) -> str:
-    "The index's table and what its intervals show, from the kept runs; each figure stands in one of those files."
+    """The index's table and what its intervals show, from the kept runs; each figure stands in one
+    of those files."""
     rows, said, commands = [], [], []
 
     def row(label, figures):
@@ -75,7 +78,9 @@ def headline(runs: dict[str, dict]) -> str:
         r = run["record"]
         m, first = r["models"], (r["recall@20"], r["ndcg@20"])
         rows.append(
-            f"| **{title}: multimodal**, mean of {r['seeds']} seeds ({r['seconds per fit']:.0f} s a fit) | **{first[0]:.3f}** | **{first[1]:.3f}** |"
+            f"| **{title}: multimodal**, mean of {r['seeds']} seeds "
+            f"({r['seconds per fit']:.0f} s a fit) | **{first[0]:.3f}** | "
+            f"**{first[1]:.3f}** |"
         )
         for label, names in others:
             best = max((n for n in names if n in m), key=lambda n: m[n]["ndcg@20"][0], default=None)
@@ -130,7 +135,8 @@ def headline(runs: dict[str, dict]) -> str:
         else ""
     )
     return (
-        f"{BEGIN}\n{table}\n\n{verdict}\n\nWith the data beside the project (or in `$MMREC_DATA`), each of these prints its table:\n\n```sh\n"
+        f"{BEGIN}\n{table}\n\n{verdict}\n\nWith the data beside the project (or in "
+        f"`$MMREC_DATA`), each of these prints its table:\n\n```sh\n"
         + "\n".join(commands)
         + f"\n```\n{END}"
     )
@@ -152,7 +158,8 @@ def write_index() -> None:
     nbformat.write(nb, path)
     if missing := [name for name, run in runs.items() if "record" not in run]:
         print(
-            f"the index keeps its figures: no results yet in {', '.join(missing)} (python .ci/rerun.py --kept)"
+            f"the index keeps its figures: no results yet in {', '.join(missing)} "
+            f"(python .ci/rerun.py --kept)"
         )
         return
     for cell in nb.cells:
@@ -169,7 +176,8 @@ BADGE_AT = re.compile(
 
 
 def address() -> None:
-    "Where the repository lies stands in settings.ini (user, repo, branch) and is written from there wherever a page names it."
+    """Where the repository lies stands in settings.ini (user, repo, branch) and is written from
+    there wherever a page names it."""
     cfg = configparser.ConfigParser(delimiters=["="], interpolation=None)
     cfg.read(root / "settings.ini", encoding="utf-8")
     user, repo, branch = (cfg["DEFAULT"].get(k, "") for k in ("user", "repo", "branch"))
@@ -211,7 +219,8 @@ def extras() -> list[str]:
     named = set(re.findall(r"(?m)^\| `(\w+)` \|", table))
     return (
         [
-            f"index.ipynb: the table of extras and settings.ini differ in {', '.join(sorted(have ^ named))}"
+            f"index.ipynb: the table of extras and settings.ini differ in "
+            f"{', '.join(sorted(have ^ named))}"
         ]
         if have ^ named
         else []
@@ -246,7 +255,8 @@ def readme() -> None:
 
 
 def stale_pages() -> dict[Path, tuple[int, list[str]]]:
-    "Pages and kept runs made before a change that concerns them: seconds of that run, what has changed; longest first."
+    """Pages and kept runs made before a change that concerns them: seconds of that run, what has
+    changed; longest first."""
     sys.path.insert(0, str(root))
     from mmrec.data.provenance import Package, changes, run_seconds, stale
 
@@ -329,7 +339,8 @@ def main() -> int:
         ).stdout
         if changed:
             wrong.append(
-                f"notebooks, modules and README differ from a fresh export; run python .ci/sync.py and commit:\n{changed}"
+                f"notebooks, modules and README differ from a fresh export; run "
+                f"python .ci/sync.py and commit:\n{changed}"
             )
             print(
                 subprocess.run(
@@ -341,7 +352,8 @@ def main() -> int:
             )
     if old := stale_pages():  # no fault: a page is run again when its change is done
         print(
-            f"{len(old)} of {len(books)} pages and kept runs were made before a change that concerns them (python .ci/rerun.py):",
+            f"{len(old)} of {len(books)} pages and kept runs were made before a "
+            f"change that concerns them (python .ci/rerun.py):",
             ", ".join(p.relative_to(root / "nbs").as_posix().removesuffix(".ipynb") for p in old),
         )
     print(*wrong or [f"{len(books)} notebooks are clean and exported"], sep="\n")
