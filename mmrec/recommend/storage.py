@@ -153,7 +153,7 @@ class Stored(BaseEstimator):
         "An error unless it gives answers."
 
 # %% ../../nbs/08_recommend/workshop/storage.ipynb #5a0e000d
-def _known_class(module: str, name: str) -> type:
+def _known_class(module: str, name: str) -> type[BaseEstimator]:
     """The recommender, or `Settings`, of this module and name; only modules of mmrec are imported,
     others must be there already."""
     if not isinstance(module, str) or not isinstance(name, str):
@@ -162,7 +162,7 @@ def _known_class(module: str, name: str) -> type:
         with contextlib.suppress(ImportError, AttributeError):  # where it lies today
             module = importlib.import_module(module).__name__
             module = getattr(sys.modules[module], name).__module__
-    todo: list[type] = [Stored, Settings]
+    todo: list[type[BaseEstimator]] = [Stored, Settings]
     known = {}
     # of two the younger
     for cls in todo:
