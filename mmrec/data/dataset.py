@@ -6,6 +6,7 @@ __all__ = ['SPLITS', 'Features', 'Dataset', 'split_ratio', 'split_leave_one_out'
 
 # %% ../../nbs/01_data/1_dataset.ipynb #cfccf4d0
 import hashlib, json
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -47,7 +48,7 @@ class Features:
     present: np.ndarray  # bool [items]
     source: dict = field(default_factory=dict)  # encoder, revision, preprocessing, content
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         v, p = np.asarray(self.values, np.float32), np.asarray(self.present, bool)
         if v.ndim != 2 or p.shape != v.shape[:1]:
             raise MMRecError(
@@ -90,7 +91,9 @@ class Features:
             f"{self.source.get('encoder', 'given')})"
         )
 
-    def tensor(self, device=None) -> "tuple[torch.Tensor, torch.Tensor]":
+    def tensor(
+        self, device: "torch.device | str | None" = None
+    ) -> "tuple[torch.Tensor, torch.Tensor]":
         "Values [items, dim] and presence [items] as torch tensors."
         import torch
 
@@ -176,11 +179,11 @@ class Dataset:
         "The media file of one item."
         return Path(self.root or ".") / self.items[modality].iloc[row]
 
-    def item_rows(self, ids) -> np.ndarray:
+    def item_rows(self, ids: str | int | Iterable) -> np.ndarray:
         "Rows of one or several external item ids; UnknownId where the data has no such item."
         return _rows_of_ids(self.items, "item_id", ids)
 
-    def user_rows(self, ids) -> np.ndarray:
+    def user_rows(self, ids: str | int | Iterable) -> np.ndarray:
         "Rows of one or several external user ids; UnknownId where the data has no such user."
         return _rows_of_ids(self.users, "user_id", ids)
 

@@ -176,7 +176,8 @@ class _Reach(_Names):
 
     def mentioned(self, inside: Module, statement: ast.AST) -> set:
         "(module, name) for everything of the package that a statement mentions."
-        found, todo = set(), [(statement, frozenset())]
+        found: set[tuple] = set()
+        todo: list[tuple[ast.AST, frozenset]] = [(statement, frozenset())]
         while todo:
             node, local = todo.pop()
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
