@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from tqdm import tqdm
 from ..data.catalogue import draw_text, vocabulary
-from ..data.dataset import Features, best_device, seeded
+from ..data.basics import best_device, seeded
+from ..data.dataset import Features
 from ..environment import MMRecError
 from ..multitask.tasks import as_key
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from .alignment import info_nce
 from ..environment import MMRecError
-from ..data.dataset import seeded
+from ..data.basics import seeded
 
 # %% ../../nbs/06_crossmodal/2_mutual_information.ipynb #f646f3dd
 def correlated_gaussians(

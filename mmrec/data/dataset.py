@@ -16,11 +16,7 @@ import numpy as np, pandas as pd, scipy.sparse as sp
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from .basics import best_device as best_device, rows_of as rows_of, seeded as seeded
-from .basics import whole_number as whole  # noqa: F401
-from .provenance import Record as Record, record as record
 from .readers import MEDIA, MODALITIES, Note
-from .storage import cache_dir as cache_dir, disk_refusal as disk_refusal
 from .storage import file_digest, table_digest, write_atomic
 from ..environment import MMRecError, UnknownId
 

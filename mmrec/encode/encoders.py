@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..environment import need
-from ..data.dataset import Dataset, best_device, seeded
+from ..data.basics import best_device, seeded
+from ..data.dataset import Dataset
 from ..environment import MMRecError
 from ..preprocess.media import MediaError, clean_text, image_transform, log_mel, read_audio
 from ..preprocess.media import library_preprocessing, read_frames, read_image, resample

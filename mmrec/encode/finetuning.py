@@ -13,7 +13,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..data.dataset import Dataset, disk_refusal, seeded
+from ..data.basics import seeded
+from ..data.dataset import Dataset
+from ..data.storage import disk_refusal
 from ..environment import MMRecError
 from .encoders import Encoder, read_raw, to_device
 from ..preprocess.media import image_transform, read_image

@@ -19,7 +19,8 @@ from safetensors.numpy import save_file
 from sklearn.decomposition import PCA
 from tqdm import tqdm
 
-from ..data.dataset import Dataset, Features, cache_dir, file_digest, write_atomic
+from ..data.dataset import Dataset, Features
+from ..data.storage import cache_dir, file_digest, write_atomic
 from ..environment import MMRecError
 from .encoders import AudioEncoder, Encoder, ImageEncoder, JointEncoder, TextEncoder
 from .encoders import VideoEncoder, default_encoders, joint_encoders, read_raw

@@ -17,7 +17,8 @@ from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
 
 from ..environment import MMRecError
-from ..data.dataset import cache_dir, disk_refusal, file_digest, seeded
+from ..data.basics import seeded
+from ..data.storage import cache_dir, disk_refusal, file_digest
 
 # %% ../../nbs/04_encode/workshop/pretrained.ipynb #4ec12b43
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from functools import lru_cache
 import numpy as np, pandas as pd, scipy.sparse as sp, torch
 from jaxtyping import Float, Int
 
-from ..data.dataset import Dataset, rows_of, whole
+from ..data.basics import rows_of, whole_number
+from ..data.dataset import Dataset
 from ..environment import MMRecError
 
 # %% ../../nbs/02_evaluate/1_ranking.ipynb #2da46927
@@ -130,7 +131,7 @@ def top_k(
 ) -> tuple[Int[torch.Tensor, "users k"], Float[torch.Tensor, "users k"]]:
     """The k best items of each row and their scores, best first, ties by `tie_order`, NaN before
     all."""
-    n, k = scores.shape[1], whole(k, "top_k: k")
+    n, k = scores.shape[1], whole_number(k, "top_k: k")
     if k >= n:
         value, item = scores.sort(dim=1, descending=True)
     else:
@@ -300,7 +301,7 @@ def evaluate(
     ks = tuple(
         sorted(
             {
-                whole(x, "evaluate: k")
+                whole_number(x, "evaluate: k")
                 for x in (k if isinstance(k, (tuple, list, np.ndarray)) and len(k) else [k])
             }
         )

@@ -12,7 +12,8 @@ import numpy as np, pandas as pd, scipy.sparse as sp, torch
 from sklearn.base import BaseEstimator, clone
 from tqdm import tqdm
 
-from ..data.dataset import Dataset, whole
+from ..data.basics import whole_number
+from ..data.dataset import Dataset
 from ..environment import MMRecError
 from .ranking import evaluate, metric_length
 
@@ -197,7 +198,7 @@ def tune(
     progress: bool = True,
 ) -> Search:
     "Search hyper-parameters on validation; the test part is removed before anything is fitted."
-    data, trials = dataset.for_fit(), whole(trials, "tune: trials")
+    data, trials = dataset.for_fit(), whole_number(trials, "tune: trials")
     metric_length(metric)
     if not isinstance(space, dict) or not space:
         raise MMRecError(

@@ -20,7 +20,9 @@ from tqdm import tqdm
 from ..multitask.tasks import FixedWeights
 from ..multitask.balance import make_balancer
 from ..crossmodal.alignment import alignment_loss, info_nce, siglip_loss
-from ..data.dataset import Dataset, Features, best_device, seeded, write_atomic
+from ..data.basics import best_device, seeded
+from ..data.dataset import Dataset, Features
+from ..data.storage import write_atomic
 from ..environment import MMRecError
 from ..evaluate.ranking import metric_length, on_validation
 from .network import Live, Network, SideTasks, architectures, degree_weights

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from tqdm import tqdm
 from ..environment import MMRecError
-from ..data.dataset import seeded
+from ..data.basics import seeded
 
 # %% ../../nbs/05_multitask/3_meta.ipynb #dfd3e665
 @dataclass(frozen=True)

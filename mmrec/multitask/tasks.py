@@ -20,7 +20,7 @@ from sklearn.metrics import f1_score, r2_score
 from torch import Tensor, nn
 from tqdm import tqdm
 from ..environment import MMRecError
-from ..data.dataset import seeded
+from ..data.basics import seeded
 
 # %% ../../nbs/05_multitask/1_tasks.ipynb #d9ec4da8
 # relevance, or (relevance, group) per row

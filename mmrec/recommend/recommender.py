@@ -10,7 +10,8 @@ from typing import Self
 import numpy as np, pandas as pd, scipy.sparse as sp, sklearn.exceptions, torch
 from jaxtyping import Float, Int
 
-from ..data.dataset import Dataset, rows_of, whole
+from ..data.basics import rows_of, whole_number
+from ..data.dataset import Dataset
 from ..environment import MMRecError, UnknownId, Unsupported
 from ..evaluate.ranking import top_k
 from .storage import Settings as Settings, Stored, _learned, read_model
@@ -193,7 +194,7 @@ class _Lists(_Abilities):
     ) -> pd.DataFrame:
         """The best k items (among `candidates`, if given) per user id: user, item, rank
         from 1, score."""
-        k = whole(k, "recommend: k")
+        k = whole_number(k, "recommend: k")
         self._fitted()
         everybody = user_ids is None
         rows = np.arange(len(self.user_ids_)) if everybody else _lookup(self, "user", user_ids)
@@ -224,7 +225,7 @@ class Recommender(_Lists):
 
     def similar_items(self, item_id: str, k: int = 10) -> pd.DataFrame:
         "The k items nearest to one, in this model's own sense: item, rank, score."
-        k = whole(k, "similar_items: k")
+        k = whole_number(k, "similar_items: k")
         self._fitted()
         if not (isinstance(item_id, (str, bytes)) or np.isscalar(item_id)):
             raise MMRecError(
@@ -310,7 +311,7 @@ def row_top_k(make_rows, n: int, m: int, size: int | None = None) -> sp.csr_matr
     gives dense rows, block by block."""
     size, m, data, cols, count = (
         size or max(1, 2**24 // n),
-        min(whole(m, "neighbours"), n),
+        min(whole_number(m, "neighbours"), n),
         [],
         [],
         [],

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from sklearn.base import BaseEstimator
 
-from ..data.dataset import write_atomic
+from ..data.storage import write_atomic
 from ..environment import MMRecError
 
 # %% ../../nbs/08_recommend/workshop/storage.ipynb #5a0e0008

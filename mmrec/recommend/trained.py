@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from ..data.dataset import Dataset, best_device, whole
+from ..data.basics import best_device, whole_number
+from ..data.dataset import Dataset
 from ..environment import need
 from ..evaluate.ranking import on_validation
 from .recommender import Recommender, content_vectors
@@ -94,7 +95,7 @@ class Trained(Factors):
         raise NotImplementedError
 
     def _fit(self, dataset):
-        whole(self.epochs, f"{type(self).__name__}: epochs")
+        whole_number(self.epochs, f"{type(self).__name__}: epochs")
         device = best_device()
         users, items = (torch.from_numpy(a).long() for a in dataset.train.nonzero())
         with torch.random.fork_rng():

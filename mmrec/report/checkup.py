@@ -146,7 +146,7 @@ def check_extras() -> list[Finding]:
 # %% ../../nbs/16_report/workshop/doctor.ipynb #d0c00016
 def check_cache(least: float = 0.5) -> list[Finding]:  # GB that must be free
     "Where it is, whether it takes a file, how large it is, what is free."
-    from mmrec.data.dataset import cache_dir, write_atomic
+    from mmrec.data.storage import cache_dir, write_atomic
 
     mend = "set MMREC_CACHE to a folder of yours on a disk with room"
     try:

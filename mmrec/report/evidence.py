@@ -12,7 +12,8 @@ import numpy as np, pandas as pd, torch
 from jaxtyping import Float
 
 from ..environment import need
-from ..data.dataset import Dataset, record
+from ..data.dataset import Dataset
+from ..data.provenance import record
 from ..data.loading import load
 from ..environment import MMRecError
 from ..encode.encoders import TextEncoder, default_encoders

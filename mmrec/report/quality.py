@@ -20,7 +20,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 
 from ..data.readers import MEDIA, MODALITIES
-from ..data.dataset import Dataset, Features, SPLITS, file_digest, record
+from ..data.dataset import Dataset, Features, SPLITS
+from ..data.provenance import record
+from ..data.storage import file_digest
 from ..data.loading import from_frames, load
 from ..environment import MMRecError
 from ..encode.items import encode_items

@@ -361,7 +361,7 @@ def _run_into(folder: Path, notebook: Path, given: dict, progress: bool = True):
 
 def _put(path: Path, text: str) -> None:
     "Write a text file at once or not at all; one line where the disk refuses."
-    from mmrec.data.dataset import write_atomic
+    from mmrec.data.storage import write_atomic
 
     write_atomic(path, lambda p: Path(p).write_text(text, encoding="utf-8"))
 
@@ -405,7 +405,7 @@ def _new_folder(path) -> Path:
 
 def read_record(notebook) -> dict:
     "Everything that an executed notebook gave to `record`."
-    from mmrec.data.dataset import Record
+    from mmrec.data.provenance import Record
 
     found = {}
     for cell in _cells(notebook):
@@ -589,7 +589,7 @@ def to_html(notebook, code: bool = False, facts: dict | None = None, error=None)
     "An executed notebook as one page with no reference to the network."
     import nbformat
     from nbconvert import HTMLExporter
-    from mmrec.data.dataset import Record
+    from mmrec.data.provenance import Record
 
     nb = nbformat.read(notebook, 4)
     nb.cells = [
@@ -1007,7 +1007,7 @@ def _log_of(error: BaseException) -> str:
         f"error-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.log",
     )
     for place in (
-        lambda: importlib.import_module("mmrec.data.dataset").cache_dir() / "logs",
+        lambda: importlib.import_module("mmrec.data.storage").cache_dir() / "logs",
         lambda: Path(tempfile.gettempdir()) / "mmrec-logs",
     ):
         try:

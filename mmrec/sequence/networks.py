@@ -17,7 +17,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from ..recommend.closed_form import power, top_singular
-from ..data.dataset import Dataset, Features, best_device, seeded, write_atomic
+from ..data.basics import best_device, seeded
+from ..data.dataset import Dataset, Features
+from ..data.storage import write_atomic
 from ..environment import MMRecError
 from ..fusion.fusions import Projector
 from ..multimodal.network import fusions

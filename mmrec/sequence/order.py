@@ -13,7 +13,8 @@ import numpy as np, pandas as pd, scipy.sparse as sp, torch
 from jaxtyping import Bool, Float, Int
 from sklearn.base import clone
 
-from ..data.dataset import Dataset, SPLITS, rows_of, whole
+from ..data.basics import rows_of, whole_number
+from ..data.dataset import Dataset, SPLITS
 from ..data.loading import from_frames
 from ..environment import MMRecError
 from ..evaluate.ranking import Result, metric_length, rank_metrics, relevant_ranks, top_k
@@ -287,7 +288,7 @@ class Sequential(Recommender):
 
     def next_items(self, item_ids, k: int = 10, exclude_seen: bool = True) -> pd.DataFrame:
         "The best k items after a sequence of item ids, oldest first; unknown ids are left out."
-        k = whole(k, "next_items: k")
+        k = whole_number(k, "next_items: k")
         self._fitted()
         row = pd.Index(self.item_ids_).get_indexer(_texts(item_ids, "item"))
         if (row < 0).any():
@@ -448,7 +449,9 @@ def evaluate_next(
     "Rank the catalogue at every moment of `split`, by what was known then; means over people."
     if exclude not in ("earlier", "none"):
         raise MMRecError(f"evaluate_next: exclude={exclude!r}; use 'earlier' or 'none'")
-    ks = tuple(sorted({whole(x, "evaluate_next: k") for x in np.atleast_1d(k).tolist() or [None]}))
+    ks = tuple(
+        sorted({whole_number(x, "evaluate_next: k") for x in np.atleast_1d(k).tolist() or [None]})
+    )
     if candidates is not None:
         some = rows_of(candidates, dataset.n_items, "evaluate_next: candidates")
         candidates = np.isin(np.arange(dataset.n_items), some)

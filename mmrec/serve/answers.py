@@ -21,7 +21,7 @@ from .bundle import Bundle, ExactIndex, Space, UnknownId, VIEWS, alone, encoder
 from .bundle import load_bundle, lock, save_bundle, shrink
 from ..data.readers import MEDIA, MODALITIES
 from ..environment import MMRecError
-from ..data.dataset import write_atomic
+from ..data.storage import write_atomic
 from ..evaluate.ranking import best_of, top_k
 
 # %% ../../nbs/14_serve/2_answers.ipynb #94566a70

@@ -23,7 +23,7 @@ import numpy as np, torch
 from . import answers
 from .bundle import Bundle, UnknownId, Unreadable, encoder, load_bundle, lock
 from ..environment import MMRecError
-from ..data.dataset import disk_refusal
+from ..data.storage import disk_refusal
 from ..preprocess.media import MediaError
 
 try:

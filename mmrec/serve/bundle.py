@@ -27,7 +27,8 @@ try:
 except ImportError:
     fcntl = None  # Windows: folders are not locked
 from ..data.readers import MEDIA
-from ..data.dataset import Dataset, Features, disk_refusal
+from ..data.dataset import Dataset, Features
+from ..data.storage import disk_refusal
 from ..environment import MMRecError
 from ..evaluate.ranking import best_of
 from ..recommend.recommender import Recommender

@@ -12,7 +12,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..data.dataset import Dataset, Features, best_device, seeded
+from ..data.basics import best_device, seeded
+from ..data.dataset import Dataset, Features
 from ..environment import MMRecError
 from ..fusion.fusions import Projector
 from ..multimodal.network import fusions, softmax_loss
