@@ -1,6 +1,5 @@
 from .reports import DISK as DISK
 from .reports import READS as READS
-from .reports import STYLE as STYLE
 from .reports import BADGE as BADGE
 from .reports import notebooks as notebooks
 from .reports import find_notebook as find_notebook
@@ -27,7 +26,6 @@ from .evidence import DOLLAR as DOLLAR
 from .evidence import LOSSES as LOSSES
 from .evidence import NO_ORDER as NO_ORDER
 from .evidence import NOT_LATER as NOT_LATER
-from .evidence import CARDS as CARDS
 from .evidence import plain_text as plain_text
 from .evidence import title_of as title_of
 from .evidence import announce as announce

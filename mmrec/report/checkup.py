@@ -9,6 +9,7 @@ import json, os, shutil, sys, urllib.request
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Callable
 
 from ..environment import MMRecError, PIP, need
 
@@ -108,7 +109,7 @@ def check_extras() -> list[Finding]:
         return []
     from packaging.requirements import Requirement
 
-    lines = [Requirement(l) for l in metadata.requires("mmrec")]
+    lines = [Requirement(l) for l in metadata.requires("mmrec") or []]
 
     def lacks(extra):
         mine = [
@@ -216,7 +217,7 @@ def check_hub(seconds: float = 3.0) -> Finding:
 # %% ../../nbs/16_report/workshop/doctor.ipynb #d0c00018
 def examine(hub: float = 3.0) -> list[Finding]:  # seconds to wait for the hub
     "Everything that is looked at, in the order of importance."
-    checks = [
+    checks: list[tuple[str, Callable[[], Finding | list[Finding]]]] = [
         ("python", check_python),
         *((l, lambda l=l: check_package(l)) for l in requirements()),
         ("device", check_device),
@@ -224,7 +225,7 @@ def examine(hub: float = 3.0) -> list[Finding]:  # seconds to wait for the hub
         ("cache", check_cache),
         ("hub", lambda: check_hub(hub)),
     ]
-    found = []
+    found: list[Finding] = []
     for name, check in checks:
         try:
             one = check()

@@ -9,6 +9,7 @@ __all__ = ['READ', 'REMEDY', 'FORM', 'raw_table', 'raw_tables', 'where_media_lie
 import contextlib, io, os, re, warnings
 from dataclasses import replace
 from pathlib import Path
+from typing import Callable
 
 import numpy as np, pandas as pd, torch
 import torch.nn.functional as F
@@ -94,7 +95,7 @@ def _guarded(what: str, check, *args) -> list[dict]:
         ]
 
 # %% ../../nbs/16_report/3_quality.ipynb #6bca6cb7
-READ = {
+READ: dict[str, Callable[[Path], object]] = {
     "image": read_image,
     "audio": lambda f: read_audio(f, max_seconds=1.0),
     "video": lambda f: read_frames(f, 1),
@@ -132,12 +133,12 @@ def check_media(
     folder, most: int = 5000, seed: int = 0, table: pd.DataFrame | None = None
 ) -> list[dict]:
     "Lost, broken and shared media files of a folder."
-    table, out, folder = (
-        raw_tables(folder)[0].get("items") if table is None else table,
-        [],
-        Path(folder),
-    )
-    for m in [m for m in MEDIA if table is not None and m in table]:
+    table = raw_tables(folder)[0].get("items") if table is None else table
+    out: list[dict] = []
+    folder = Path(folder)
+    if table is None:
+        return out
+    for m in [m for m in MEDIA if m in table]:
         filled = table[m].notna() & (table[m].astype(str).str.strip() != "")
         # of several, as the reader
         named = table.loc[filled, m].map(
@@ -174,7 +175,9 @@ def check_media(
 
 def _open_all(folder: Path, m: str, good: pd.Series) -> list[dict]:
     "Files of one kind that cannot be decoded, and those that are several items' one file."
-    out, broken, contents = [], {}, {}
+    out: list[dict] = []
+    broken: dict[int, str] = {}
+    contents: dict[bytes, list[int]] = {}
     for row, p in good.items():
         try:
             contents.setdefault(file_digest(folder / p), []).append(row)
@@ -460,6 +463,7 @@ def _choices_only(tables: dict, options: dict) -> Dataset | None:
     for items in (tables.get("items"), None):
         with contextlib.suppress(MMRecError):
             return from_frames(items, tables["interactions"], unknown_items="drop", **options)
+    return None
 
 
 def check_folder(
@@ -477,7 +481,7 @@ def check_folder(
             _line("the folder cannot be read", 1, [line], "mend this first")
             for line in str(e).split(" | ")
         ]
-    folder = ds.root if ds is not None else Path(str(source))
+    folder = Path(str(source)) if ds is None or ds.root is None else ds.root
     tables, unread = (
         raw_tables(folder, **{k: v for k, v in options.items() if k in FORM})
         if os.path.isdir(folder)
@@ -515,7 +519,7 @@ def check_folder(
 
 # %% ../../nbs/16_report/3_quality.ipynb #da81c677
 # a copy of a demo with pictures; it is changed
-def plant_faults(folder, seed: int = 0) -> dict[str, int]:
+def plant_faults(folder, seed: int = 0) -> dict[str, int | None]:
     "Put faults of every kind into a demo folder; which checks must find how many."
     folder, rng, ds = Path(folder), np.random.default_rng(seed), load(folder)
     items, x = pd.read_csv(folder / "items.csv"), pd.read_csv(folder / "interactions.csv")
