@@ -5,10 +5,10 @@ __all__ = ['cca_align', 'space_metrics']
 
 # %% ../../nbs/06_crossmodal/3_retrieval.ipynb #3f640280
 import warnings
+from collections.abc import Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
 from sklearn.cross_decomposition import CCA
 from sklearn.decomposition import PCA
 from torch import Tensor
@@ -19,7 +19,7 @@ from ..environment import MMRecError
 # %% ../../nbs/06_crossmodal/3_retrieval.ipynb #cd979e7d
 def cca_align(
     features: dict[str, Features],  # exactly two modalities
-    rows,  # items to learn from
+    rows: Sequence[int] | np.ndarray,  # items to learn from
     dim: int = 8,  # canonical directions kept
     components: int = 32,  # principal components each side is cut to first
 ) -> dict[str, Features]:
@@ -46,7 +46,7 @@ def cca_align(
     }
 
 # %% ../../nbs/06_crossmodal/3_retrieval.ipynb #18b08b84
-def space_metrics(a: Float[Tensor, "items dim"], b: Float[Tensor, "items dim"]) -> dict[str, float]:
+def space_metrics(a: Tensor | np.ndarray, b: Tensor | np.ndarray) -> dict[str, float]:
     """Alignment and uniformity (Wang and Isola 2020) and modality gap (Liang et al. 2022) of paired
     vectors."""
     a, b = (F.normalize(torch.as_tensor(v), dim=-1) for v in (a, b))

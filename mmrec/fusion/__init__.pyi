@@ -1,5 +1,4 @@
 from .fusions import Fusion as Fusion
-from .fusions import masked_softmax as masked_softmax
 from .fusions import ConcatFusion as ConcatFusion
 from .fusions import WeightedFusion as WeightedFusion
 from .fusions import AttentionFusion as AttentionFusion
@@ -7,10 +6,9 @@ from .fusions import personal_scores as personal_scores
 from .fusions import GatedFusion as GatedFusion
 from .fusions import BilinearFusion as BilinearFusion
 from .fusions import Projector as Projector
-from .fusions import check_features as check_features
 from .fusions import modality_dropout as modality_dropout
 from .fusions import rrf as rrf
 from .fusions import score_fusion as score_fusion
-from .robustness import hide as hide
+from .robustness import hide_modalities as hide_modalities
 from .robustness import knock_out as knock_out
 from .robustness import knock_out_test as knock_out_test

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from ..crossmodal.alignment import Named
+from ..crossmodal.alignment import NamedModules
 from ..data.dataset import Dataset, Features
 from ..environment import MMRecError
 from ..encode.encoders import AudioEncoder, ImageEncoder, TextEncoder, read_raw, to_device
@@ -230,7 +230,7 @@ class Live(nn.Module):
                 )
             e.model = copy.deepcopy(e.model)
             unfreeze(e.model, method)
-        self.models, self.own = Named({m: e.model for m, e in self.encoders.items()}), set()
+        self.models, self.own = NamedModules({m: e.model for m, e in self.encoders.items()}), set()
 
     def encode(self, m: str, rows: Int[np.ndarray, "rows"]) -> Float[Tensor, "rows dim"]:
         e = self.encoders[m]
