@@ -41,6 +41,7 @@ PUBLIC = {  # chapter -> the names that are shown at the top
     "multimodal": ["MultimodalRecommender"],
     "sequence": [
         *("Transitions", "SequenceKNN", "Fading", "SequenceRecommender", "SASRec", "GRU4Rec"),
+        "Beside",
         "evaluate_next",
     ],
     "serve": ["save_bundle", "load_bundle", "Bundle"],
