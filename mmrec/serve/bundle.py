@@ -342,11 +342,11 @@ def describe_encoder(e) -> dict:
 def build_encoder(what: dict, depth: int = 0):
     """The encoder that `describe_encoder` described: one of mmrec's own encoder classes, nothing
     else that can be called."""
-    import mmrec.encode.items
+    import mmrec.encode.encoders
 
     try:
-        cls = getattr(mmrec.encode.items, what["class"], None)
-        if not (isinstance(cls, type) and issubclass(cls, mmrec.encode.items.Encoder)) or depth > 2:
+        cls = getattr(mmrec.encode.encoders, what["class"], None)
+        if not (isinstance(cls, type) and issubclass(cls, mmrec.encode.encoders.Encoder)) or depth > 2:
             raise MMRecError(
                 f"encoder {str(what['class'])[:60]} is not mmrec's own; pass it as "
                 f"encoders= when loading"
