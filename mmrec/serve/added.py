@@ -18,8 +18,8 @@ import torch
 from safetensors.torch import load as from_bytes, save as to_bytes
 from torch import Tensor
 
-from mmrec.data.dataset import write_atomic
 from mmrec.data.readers import MEDIA
+from mmrec.data.storage import write_atomic
 from mmrec.environment import MMRecError
 from mmrec.serve.answers import LISTS, checked_metadata, encode_raw, place_vectors
 from mmrec.serve.answers import with_more_items
