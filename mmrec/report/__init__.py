@@ -4,6 +4,8 @@ import sys
 
 import lazy_loader
 
+from mmrec.environment import MMRecError as MMRecError
+
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 

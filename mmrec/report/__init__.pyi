@@ -61,6 +61,7 @@ from .checkup import MODULES as MODULES
 from .checkup import Finding as Finding
 from .checkup import check_package as check_package
 from .checkup import requirements as requirements
+from .checkup import is_installed as is_installed
 from .checkup import check_python as check_python
 from .checkup import check_device as check_device
 from .checkup import check_extras as check_extras
