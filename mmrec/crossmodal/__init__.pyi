@@ -1,4 +1,3 @@
-from .alignment import CONTRASTS as CONTRASTS
 from .alignment import info_nce as info_nce
 from .alignment import siglip_loss as siglip_loss
 from .alignment import alignment_loss as alignment_loss
