@@ -38,7 +38,9 @@ PUBLIC = {  # chapter -> the names that are shown at the top
         *("LogWalk", "ContentWalk", "ContentRidge", "ALS", "VBPR", "LightGCN", "load_recommender"),
         "NotFittedError",
     ],
-    "multimodal": ["MultimodalRecommender"],
+    "multimodal": [
+        *("MultimodalRecommender", "Content", "Graph", "Alignment", "Tasks", "Prior", "Trainer"),
+    ],
     "sequence": [
         *("Transitions", "SequenceKNN", "Fading", "SequenceRecommender", "SASRec", "GRU4Rec"),
         "Beside",

@@ -498,7 +498,7 @@ def _drop_checkpoints(place: Path) -> None:
 
 # name: one per model of a page; epochs 0: the model's own default
 def training_options(name: str = "model", epochs: int = 0) -> dict[str, Any]:
-    """Arguments for `MultimodalRecommender`: epochs and, inside a report, logs and a checkpoint in
+    """Arguments for a `Trainer`: epochs and, inside a report, logs and a checkpoint in
     the run's folder."""
     found: dict[str, Any] = {"epochs": epochs} if epochs else {}
     if not (place := os.environ.get("MMREC_RUN")):
