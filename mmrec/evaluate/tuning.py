@@ -119,6 +119,12 @@ def tune(
     return _report(recommender, done(), space, metric, trials)
 
 # %% ../../nbs/02_evaluate/3_tuning.ipynb #1e6c7bd0
+def _once(model, space: dict) -> dict[str, bool]:
+    "Nothing learns again from validation in a trial: validation is scored as before that."
+    again = [n for n, v in model.get_params().items() if n.split("__")[-1] == "refit" and v is True]
+    return {n: False for n in again if n not in space}
+
+
 def _one_trial(study, trial, model, data: Dataset, space: dict, metric: str) -> None:
     """Fit one setting and tell the study; a setting that the model refuses is a failed trial, not
     the end."""
@@ -126,7 +132,8 @@ def _one_trial(study, trial, model, data: Dataset, space: dict, metric: str) -> 
 
     params = {name: _suggest(trial, name, s) for name, s in space.items()}
     try:
-        model.set_params(**params).fit(data)
+        model.set_params(**params)
+        model.set_params(**_once(model, space)).fit(data)
         result = evaluate(model, data, k=(10, metric_length(metric)), split="valid")
         trial.set_user_attr("metrics", result.mean)
     except MMRecError as e:

@@ -242,6 +242,7 @@ class Sequential(Recommender):
 
     def as_of(self, split: str) -> Self:
         "Itself as it stood before `split`: neither it nor a model in it has read validation."
+        self._fitted()
         if split != "valid":
             return self
         if hasattr(self, "before_"):

@@ -118,6 +118,11 @@ class RowRecommender(Recommender):
         self.batch, self.lr, self.epochs = batch, lr, epochs
         self.progress, self.seed, self.device = progress, seed, device
 
+    @property
+    def can_score_new_items(self) -> bool:
+        "Whether content is read: that of the data, known when it is fitted."
+        return bool(getattr(self, "modalities_", True))
+
     def step(
         self,
         net: RowNetwork,
@@ -156,6 +161,7 @@ class RowRecommender(Recommender):
                     self.step(net, users[b], items[b], known).backward()
                     for o in optimisers:
                         o.step()
+        self.modalities_ = [] if net.project is None else list(net.project.modalities)
         with torch.no_grad():
             self.user_vectors_ = F.normalize(net.user.weight, dim=1).cpu()
             rows = torch.arange(dataset.n_items, device=device).split(2**16)
