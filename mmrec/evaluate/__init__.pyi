@@ -1,6 +1,6 @@
-from .blocks import relevant_ranks as relevant_ranks
-from .blocks import top_k as top_k
-from .blocks import Scorer as Scorer
+from .blockwise import relevant_ranks as relevant_ranks
+from .blockwise import top_k as top_k
+from .blockwise import Scorer as Scorer
 from .ranking import rank_metrics as rank_metrics
 from .ranking import Result as Result
 from .ranking import bootstrap as bootstrap

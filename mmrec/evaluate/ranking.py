@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float, Int
 from ..data.basics import rows_of, whole_number
 from ..data.dataset import Dataset
 from ..environment import MMRecError
-from .blocks import NEVER, Scorer, csr_pairs, relevant_ranks, score_blocks, top_k
+from .blockwise import NEVER, Scorer, csr_pairs, relevant_ranks, score_blocks, top_k
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

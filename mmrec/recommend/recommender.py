@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from ..data.basics import rows_of, whole_number
 from ..data.dataset import Dataset
 from ..environment import MMRecError, UnknownId, Unsupported
-from ..evaluate.blocks import top_k
+from ..evaluate.blockwise import top_k
 from .storage import Settings as Settings, Stored, _learned, read_model
 
 # %% ../../nbs/08_recommend/1_recommender.ipynb #c7666c16

@@ -18,7 +18,7 @@ from ..data.basics import rows_of, whole_number
 from ..data.dataset import Dataset, SPLITS
 from ..data.loading import from_frames
 from ..environment import MMRecError, Unsupported
-from ..evaluate.blocks import relevant_ranks, top_k
+from ..evaluate.blockwise import relevant_ranks, top_k
 from ..evaluate.ranking import Result, metric_length, rank_metrics
 from ..recommend.recommender import ItemKNN, Popular, Recommender, _texts
 from ..recommend.storage import _learned

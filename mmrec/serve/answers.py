@@ -20,7 +20,7 @@ from torch import Tensor
 
 from mmrec.data.readers import MEDIA
 from mmrec.environment import MMRecError, UnknownId
-from mmrec.evaluate.blocks import top_k
+from mmrec.evaluate.blockwise import top_k
 from mmrec.serve.bundle import VIEWS, Bundle, ExactIndex, Space, encoder_of, shrink_media
 
 # %% ../../nbs/14_serve/2_answers.ipynb #94566a70

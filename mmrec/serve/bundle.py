@@ -31,7 +31,7 @@ from mmrec.data.readers import MEDIA
 from mmrec.data.storage import disk_refusal
 from mmrec.encode.encoders import Encoder
 from mmrec.environment import MMRecError, UnknownId
-from mmrec.evaluate.blocks import best_of
+from mmrec.evaluate.blockwise import best_of
 from mmrec.recommend.recommender import Recommender
 from mmrec.serve.checks import FORMAT, check_state, file_hashes, inside_folder
 from mmrec.serve.checks import read_bundle_table, seen_matrix, verify_bundle

@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mmrec.environment import MMRecError
-from mmrec.evaluate.blocks import best_of
+from mmrec.evaluate.blockwise import best_of
 
 # %% ../../nbs/14_serve/workshop/milvus.ipynb #3a000007
 class Collection:
