@@ -18,6 +18,7 @@ from .dataset import split_random, split_ratio, split_time
 from .hub import hub_tables
 from .readers import Mistakes, Note, Place, check_columns, choices_table, few_names
 from .readers import find_tables, items_table, keep_as_given, name_columns, one_line
+from .readers import tables_by_columns
 from .readers import plain_cells, read_table, rename_columns, users_table
 from .storage import cache_dir
 from ..environment import MMRecError
@@ -227,6 +228,9 @@ def load_folder(
     else:
         found = find_tables(folder)
     files, rest = found
+    if "interactions" not in files and folder.is_dir():
+        more = tables_by_columns(folder, files)
+        rest = more + [n for n in rest if not more]
     if "interactions" not in files:
         raise MMRecError(
             f"{folder.name or folder}: no interactions.csv (or .parquet, .tsv, "

@@ -321,6 +321,7 @@ class Form(NamedTuple):
     json: bool = False
     # whether quotes hold a cell together; in a table with tabs they are often just quotes
     quoted: bool = True
+    skip: int = 0  # lines before the one with the names: comments, Excel's `sep=;`
 
     @property
     def plain_names(self) -> dict[str, str]:
@@ -329,6 +330,22 @@ class Form(NamedTuple):
 
 
 SEPARATORS = {"::": "'::'", "\t": "tabs", ";": "semicolons", "|": "'|'", ",": "commas"}
+
+
+def _lines_before(lines: list[str]) -> tuple[int, str | None]:
+    """How many lines stand before the names, and the separator that one of them may declare. A line
+    that begins with # and has as many separators as the next is the line of names itself."""
+    said = None
+    for n, line in enumerate(lines):
+        if m := re.fullmatch(r'"?sep=(.)"?', line.strip()):
+            said = m[1]
+        elif line.startswith("#"):
+            after = next((x for x in lines[n + 1 :] if x.strip()), "")
+            if any(s in line and line.count(s) == after.count(s) for s in SEPARATORS):
+                return n, said
+        elif line.strip():
+            return n, said
+    return 0, said
 
 
 def detect_form(file: Path, sep: str | None = None, encoding: str | None = None) -> Form:
@@ -351,12 +368,15 @@ def detect_form(file: Path, sep: str | None = None, encoding: str | None = None)
         ) from None
     if text.lstrip()[:1] in ("{", "["):
         return Form(encoding, "", [], {}, True)
-    lines = [l for l in re.split(r"\r\n|\n|\r", text) if l.strip()]
+    physical = re.split(r"\r\n|\n|\r", text)
+    skip, said = _lines_before(physical)
+    lines = [l for l in physical[skip:] if l.strip()]
     if not lines:
         raise MMRecError(f"{file.name}: empty; the first line must name the columns")
     bare = [re.sub(r'"[^"]*"', '""', l) for l in lines[:20]]
     if sep is not None and (not isinstance(sep, str) or not sep):
         raise MMRecError(f"sep={sep!r}: give the sign between two columns, for example ';'")
+    sep = sep or said
     if sep is None or sep not in bare[0]:  # given for another table of the folder
         found = [s for s in SEPARATORS if s in bare[0]]
         even = [s for s in found if len({l.count(s) for l in bare[:-1] or bare}) == 1]
@@ -370,7 +390,7 @@ def detect_form(file: Path, sep: str | None = None, encoding: str | None = None)
         and file.name != "u.item"
         and (sep != "\t" or bool(re.search(r'(^|\t)"[^\t]*"(\t|\r?$)', text, re.M)))
     )
-    return Form(encoding, sep, cells, types, False, quoted)
+    return Form(encoding, sep, cells, types, False, quoted, skip)
 
 # %% ../../nbs/01_data/workshop/readers.ipynb #2af4b339
 # as_text(name): keep the cells as they are
@@ -401,6 +421,7 @@ def read_text(file: Path, form: Form, names: list | None, as_text) -> pd.DataFra
             index_col=False,
             header=None if names else 0,
             names=names,
+            skiprows=form.skip,
             dtype={c: str for c in columns if as_text(c)},
             # "NA" and "007" are titles too
             keep_default_na=False,
@@ -445,6 +466,15 @@ def not_text(file: Path, encoding: str) -> str:
     return f"{file.name}: not {encoding}; give the right encoding="
 
 # %% ../../nbs/01_data/workshop/readers.ipynb #2b2a88aa
+def _once(pairs: list[tuple[str, object]]) -> dict:
+    "An object of JSON; KeyError where a key comes twice, of which the last would win in silence."
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [k for k, _ in pairs]
+        raise KeyError(next(k for k in found if keys.count(k) > 1))
+    return found
+
+
 def read_json(file: Path, encoding: str) -> pd.DataFrame:
     "JSON lines, or one list of objects."
     check_unfolded(file, 1)
@@ -456,7 +486,11 @@ def read_json(file: Path, encoding: str) -> pd.DataFrame:
             continue
         where = file.name if whole else f"{file.name} line {n}"
         try:
-            rows.append(json.loads(part))
+            rows.append(json.loads(part, object_pairs_hook=_once))
+        except KeyError as e:
+            raise MMRecError(
+                f"{where}: the key '{one_line(e.args[0])}' stands there twice; keep one"
+            ) from None
         except RecursionError:
             raise MMRecError(f"{where}: nested too deeply for a table; flatten it") from None
         except ValueError as e:
@@ -478,6 +512,8 @@ def cell_text(cell):
     "One cell as text: a list becomes a|b, a mapping JSON; everything else stays."
     if isinstance(cell, bytes):
         return cell.decode(errors="replace")
+    if isinstance(cell, dict) and isinstance(cell.get("bytes"), bytes):
+        return cell["bytes"].decode(errors="replace")  # a file in a cell, as the hub keeps it
     if isinstance(cell, dict):
         return json.dumps(
             cell,
@@ -491,8 +527,10 @@ def cell_text(cell):
         v = todo.pop()
         if isinstance(v, _LISTS):
             todo += list(v)[::-1]
-        elif isinstance(v, dict):
-            out.append(json.dumps(v, ensure_ascii=False, default=str))
+        elif isinstance(v, dict):  # a tag with its number: what it is called
+            name = v.get("name")
+            alone = isinstance(name, str) and name
+            out.append(name if alone else json.dumps(v, ensure_ascii=False, default=str))
         elif v is not None and v == v:
             out.append(str(v))
     return "|".join(out) or None
@@ -525,11 +563,9 @@ def parse_list(text: str):
             found = json.loads(text)  # null, true
         except (ValueError, RecursionError):
             return None
-    return (
-        (cell_text(found) or "")
-        if isinstance(found, list) and not any(isinstance(v, (list, dict)) for v in found)
-        else None
-    )
+    named = lambda v: not isinstance(v, dict) or isinstance(v.get("name"), str)
+    flat = isinstance(found, list) and not any(isinstance(v, list) for v in found)
+    return (cell_text(found) or "") if flat and all(map(named, found)) else None
 
 # %% ../../nbs/01_data/workshop/readers.ipynb #1f1d5e8b
 # 007 is none: it would come back as 7
@@ -650,6 +686,7 @@ def read_table(
             table = read_json(file, form.encoding)
         else:
             names, first = _header(file, form, header)
+            first += form.skip
             # the older of them are Latin-1
             if names and encoding is None and file.name in _MOVIELENS:
                 form = form._replace(encoding="utf-8-sig" if _is_text(file) else "latin-1")
@@ -672,6 +709,9 @@ def read_table(
                         f"{file.name}: separated by {SEPARATORS.get(form.sep, repr(form.sep))}",
                     )
                 )
+            if form.skip:
+                said = f"{file.name}: {form.skip} line(s) before the names are left out"
+                notes.append(Note("form", form.skip, said))
             if form.encoding not in ("utf-8", "utf-8-sig"):
                 notes.append(Note("form", 1, f"{file.name}: read as {form.encoding}"))
     except MMRecError:
@@ -973,7 +1013,8 @@ def check_media(
             place,
             at(odd),
             lambda r, m=m, col=col: f"{m} {one_line(repr(col.iloc[r]))} is not a path",
-            "write the file's name as text",
+            "write the file's name as text; files inside a Parquet table are read by "
+            "load('hf:FOLDER')",
         )
         found.rows(
             place,
@@ -1237,16 +1278,23 @@ _FILE_NAMES = {
     "users": "users user people customers",
 }
 
+_NO_TABLES = tuple(
+    ".xlsx .xls .ods .zip .bz2 .xz .zst .7z .rar .db .sqlite .h5 .pkl .arrow".split()
+)
+
 
 def find_tables(folder: Path) -> tuple[dict[str, Path], list[Note]]:
     """The files of a folder that hold items, interactions and users, and a note on tables that are
     not read."""
     files: dict[str, list[Path]] = {}
     found: dict[str, Path] = {}
+    others: dict[str, list[Path]] = {}
     for f in sorted(p for p in folder.iterdir() if p.is_file()):
         stem, _, end = re.sub(r"(?i)\.gz$", "", f.name).rpartition(".")
         if f".{end.lower()}" in SUFFIXES:
             files.setdefault(stem.lower(), []).append(f)
+        elif stem and f".{end.lower()}" in _NO_TABLES:
+            others.setdefault(stem.lower().partition(".")[0], []).append(f)
     order = lambda f: (SUFFIXES + (".gz",)).index(f.suffix.lower())
     for kind, stems in _FILE_NAMES.items():
         if best := next((files[s] for s in stems.split() if s in files), None):
@@ -1257,10 +1305,47 @@ def find_tables(folder: Path) -> tuple[dict[str, Path], list[Note]]:
     for kind, end in (("items", ".item"), ("users", ".user")):  # RecBole's atomic files
         if kind not in found and (atomic := sorted(folder.glob(f"*{end}"))):
             found[kind] = atomic[0]
+    for kind, stems in _FILE_NAMES.items():  # left out in silence they would be missed later
+        for f in (f for s in stems.split() for f in others.get(s, []) if kind not in found):
+            open_table(f).close()  # says what it is, where that is known
     rest = [
         f.name
-        for fs in files.values()
+        for fs in (*files.values(), *others.values())
         for f in fs
         if f not in found.values() and "readme" not in f.name.lower()
     ]
     return found, [Note("ignored", len(rest), f"files not read: {few_names(rest)}")] if rest else []
+
+
+def tables_by_columns(folder: Path, found: dict[str, Path]) -> list[Note]:
+    """Where no file is called as tables are called: which of them holds choices, items and people,
+    told by the names of their columns and added to `found`."""
+    known: dict[str, list[Path]] = {"interactions": [], "items": [], "users": []}
+    for f in sorted(p for p in folder.iterdir() if p.is_file() and p not in found.values()):
+        if re.sub(r"(?i)\.gz$", "", f.name).rpartition(".")[2].lower() not in (
+            s[1:] for s in SUFFIXES
+        ):
+            continue
+        try:
+            form = None if _starts(f, b"PAR1") else detect_form(f)
+            names = read_parquet(f).columns if form is None else form.columns
+        except MMRecError:
+            continue
+        ours = {k: set(name_columns(names, k).values()) for k in known}
+        if {"user_id", "item_id"} <= ours["interactions"]:
+            known["interactions"].append(f)
+        elif "item_id" in ours["items"]:
+            known["items"].append(f)
+        elif "user_id" in ours["users"]:
+            known["users"].append(f)
+    rated = [f for f in known["interactions"] if "rating" in f.stem.lower()]
+    known["interactions"] = rated if len(rated) == 1 else known["interactions"]
+    if len(known["interactions"]) > 1:
+        names = ", ".join(f.name for f in known["interactions"])
+        raise MMRecError(f"{folder.name}: choices may be in {names}; call one interactions.csv")
+    notes = []
+    for kind, files in known.items():
+        if len(files) == 1 and kind not in found:
+            found[kind] = files[0]
+            notes.append(Note("used", 1, f"{files[0].name}: the {kind}, by its columns"))
+    return notes

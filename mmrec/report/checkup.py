@@ -63,7 +63,8 @@ def check_package(line: str) -> Finding:  # a requirement: "torch>=2.9"
 
 
 def requirements() -> list[str]:
-    "What an installation of mmrec asks for; of a checkout on the path, what its settings.ini names."
+    """What an installation of mmrec asks for; of a checkout on the path, what its settings.ini
+    names."""
     try:
         return [r for r in metadata.requires("mmrec") or [] if "extra ==" not in r]
     except metadata.PackageNotFoundError:
