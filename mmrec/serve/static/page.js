@@ -22,7 +22,9 @@ async function api(path, body) {
   const r = await fetch(path, {method: body ? 'POST' : 'GET', headers: head, body});
   if (r.status === 401) {
     $('token').hidden = false;
+    $('ways').hidden = true; // nothing is answered before that
     $('secret').focus();
+    throw new Error(secret ? 'That token is not the right one' : 'Type the token first');
   }
   if (!r.ok) {
     const said = (await r.json().catch(() => ({}))).detail;
@@ -69,8 +71,8 @@ function card(c) {
     chips();
   }}, 'Pick');
   pick.dataset.item = c.item;
-  const more = el('button', {type: 'button', ariaLabel: 'More like ' + c.title, onclick: () =>
-    run('Like ' + c.title, () => api('similar', {item: c.item, k: LENGTH}))}, 'More');
+  const more = el('button', {type: 'button', ariaLabel: 'Similar to ' + c.title, onclick: () =>
+    run('Like ' + c.title, () => api('similar', {item: c.item, k: LENGTH}))}, 'Similar');
   return el('li', {}, picture(c), el('div', {className: 'in'},
     el('h3', {}, c.title), c.text && c.text !== c.title && el('p', {}, c.text), why, sound(c),
     el('div', {className: 'do'}, pick, more)));
@@ -97,6 +99,8 @@ function chips() {
 
 async function run(what, call) {
   say(what + ' …');
+  // on a phone the list is far below what was pressed
+  if (matchMedia('(max-width: 480px)').matches && call !== popular) $('status').scrollIntoView();
   try {
     const found = (await (await call()).json()).items;
     $('cards').replaceChildren(...found.map(card));
@@ -107,7 +111,8 @@ async function run(what, call) {
   }
 }
 
-const start = () => run('Popular now', () => api('recommend', {clicks: [], k: LENGTH}));
+const popular = () => api('recommend', {clicks: [], k: LENGTH});
+const start = () => run('Popular now', popular);
 
 async function names() {
   try {
@@ -158,6 +163,7 @@ $('token').onsubmit = e => {
   e.preventDefault();
   sessionStorage.setItem('token', $('secret').value);
   $('token').hidden = true;
+  $('ways').hidden = false;
   start();
   names();
 };
