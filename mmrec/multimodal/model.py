@@ -795,7 +795,8 @@ class MultimodalRecommender(_Fits, _Explanations, Recommender):
     @property
     def can_score_new_items(self) -> bool:
         "With content: an item that nobody chose has a cold face."
-        return self.content is not None
+        read = len(self.part_names_) > 3 if hasattr(self, "part_names_") else True
+        return self.content is not None and read
 
     def set_params(self, **params):
         "As in scikit-learn, nested names too; one that is not there is refused in one line."
@@ -815,6 +816,7 @@ class MultimodalRecommender(_Fits, _Explanations, Recommender):
     def explain(self, user_id: str, item_id: str) -> pd.DataFrame:
         """What the score of an item for a user is the sum of, told twice: by parts of the item, by
         the user's items."""
+        self._fitted()
         for what, one, known in (
             ("user", user_id, self.user_ids_),
             ("item", item_id, self.item_ids_),
