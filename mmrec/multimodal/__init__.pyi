@@ -1,14 +1,9 @@
-from .training import HEAD as HEAD
 from .training import processes as processes
 from .training import average_gradients as average_gradients
-from .training import save_state as save_state
-from .training import load_state as load_state
-from .training import tracker as tracker
 from .network import Propagate as Propagate
 from .network import sparse_pair as sparse_pair
 from .network import degree_weights as degree_weights
 from .network import content_graph as content_graph
-from .network import fusions as fusions
 from .network import Network as Network
 from .network import Live as Live
 from .network import softmax_loss as softmax_loss
