@@ -110,7 +110,8 @@ def table_digest(table: pd.DataFrame) -> bytes:
                 else v.tobytes()
             )
             continue
-        if v.dtype == object and pd.api.types.infer_dtype(v, skipna=True) not in ("string", "empty"):
+        words = v.dtype != object or pd.api.types.infer_dtype(v, skipna=True) in ("string", "empty")
+        if not words:
             v = v.map(lambda d: f"{type(d).__name__}:{d!r}", na_action="ignore")  # False is not 0
         try:
             codes, distinct = pd.factorize(v)
