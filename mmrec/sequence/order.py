@@ -465,7 +465,7 @@ class Fading(Sequential):
         self.metric, self.ahead, self.refit = metric, ahead, refit  # what validation chooses by
 
     def _inner(self) -> Recommender:
-        model: Recommender | None = getattr(self, "model_", self.model)
+        model: Any = getattr(self, "model_", self.model)
         return ItemKNN() if model is None else model
 
     @property
