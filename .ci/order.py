@@ -141,11 +141,9 @@ def public_names(module: Path) -> list[str]:
 
 FACE = '''"""{title}"""
 # Written by .ci/sync.py from the names that the chapter's pages export; loaded when touched.
-import lazy_loader
+from mmrec.environment import MMRecError as MMRecError, attach_face
 
-from mmrec.environment import MMRecError as MMRecError
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = attach_face(__name__, __file__)
 '''
 
 CALLED = """
@@ -199,9 +197,9 @@ def write_faces() -> list[str]:
         title = f"Chapter {int(chapter[:2])}: {folder.name}." if chapter else folder.name
         text = FACE.format(title=title)
         if folder.name in seen:
-            text = text.replace(
-                "import lazy_loader", "import sys\n\nimport lazy_loader"
-            ) + CALLED.format(name=folder.name)
+            text = text.replace("from mmrec", "import sys\n\nfrom mmrec", 1) + CALLED.format(
+                name=folder.name
+            )
         (folder / "__init__.py").write_text(text, "utf-8")
         (folder / "__init__.pyi").write_text("\n".join(lines) + "\n", "utf-8")
     return wrong

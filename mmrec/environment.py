@@ -4,9 +4,13 @@
 __all__ = ['MMRecError', 'UnknownId', 'Unsupported', 'need']
 
 # %% ../nbs/00_start/workshop/environment.ipynb #e0010005
-import importlib, os, re
+import importlib, os, re, warnings
 from importlib import metadata
+from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+import lazy_loader
 
 # %% ../nbs/00_start/workshop/environment.ipynb #e0010008
 class MMRecError(ValueError):
@@ -98,3 +102,56 @@ def calm_threads() -> None:
 
 
 calm_threads()
+
+# %% ../nbs/00_start/workshop/environment.ipynb #e0010041
+RENAMED = {  # chapter -> old name -> new one
+    "data": {
+        "KINDS": "DEMO_KINDS",
+        "whole": "whole_number",
+        "brief": "one_line",
+        "flat": "cell_text",
+    },
+    "crossmodal": {"Named": "NamedModules", "Critic": "PairCritic"},
+    "fusion": {"hide": "hide_modalities"},
+    "encode": {"packaged": "packaged_weights", "Packaged": "PackagedModel"},
+    "evaluate": {"plain_value": "setting_as_json"},
+    "multitask": {"rank_loss": "ranking_loss", "rank_metric": "ranking_metric"},
+    "preprocess": {
+        "tokenize": "split_words",
+        "each_item": "map_items",
+        "what_it_is": "file_format",
+    },
+    "report": {
+        **{"run_report": "report", "reading": "load_options", "training": "training_options"},
+        **{"plain": "plain_text", "read": "read_data", "answer": "show_answer"},
+    },
+    "serve": {
+        **{"matches": "matching_items", "recommend": "recommend_for", "similar": "similar_to"},
+        **{"search": "search_by_content", "because": "reasons_for", "verify": "verify_bundle"},
+    },
+}
+
+
+def found_inside(package: str, folder: Path, name: str) -> Any:
+    "A name that a subpackage does not show, from the module that defines it."
+    chapter = package.rpartition(".")[2]
+    now = RENAMED.get(chapter, {}).get(name, name)
+    defines = re.compile(rf"(?m)^(?:def|class) {re.escape(now)}\b|^{re.escape(now)}\b[^=\n]*=")
+    for module in sorted(folder.glob("[a-z]*.py")) if not name.startswith("__") else ():
+        if defines.search(module.read_text("utf-8")):
+            place = f"{package}.{module.stem}"
+            warnings.warn(f"{package}.{name} is {place}.{now}", DeprecationWarning, stacklevel=3)
+            return getattr(importlib.import_module(place), now)
+    raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+
+def attach_face(package: str, file: str) -> tuple:
+    "`__getattr__`, `__dir__` and `__all__` of a subpackage, from the stub beside its `__init__`."
+    shown, listed, names = lazy_loader.attach_stub(package, file)
+
+    def look_up(name: str) -> Any:
+        if name in names:
+            return shown(name)
+        return found_inside(package, Path(file).parent, name)
+
+    return look_up, listed, names

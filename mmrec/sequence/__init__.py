@@ -1,7 +1,5 @@
 """Chapter 10: sequence."""
 # Written by .ci/sync.py from the names that the chapter's pages export; loaded when touched.
-import lazy_loader
+from mmrec.environment import MMRecError as MMRecError, attach_face
 
-from mmrec.environment import MMRecError as MMRecError
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = attach_face(__name__, __file__)
