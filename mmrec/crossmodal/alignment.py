@@ -229,6 +229,7 @@ class Tower(nn.Module):
         return self
 
     def forward(self, x: Float[Tensor, "items dim_in"]) -> Float[Tensor, "items dim"]:
+        "Standardise and project."
         return self.net((x - self.mean) / self.std)
 
 # %% ../../nbs/06_crossmodal/1_alignment.ipynb #33a141c8
@@ -286,6 +287,7 @@ class DualEncoder(nn.Module):
         return self.log_temperature.clamp(min=math.log(0.01)).exp()
 
     def forward(self, x: dict[str, Tensor]) -> Float[Tensor, "items modalities dim"]:
+        "Each modality through its own tower, to unit length."
         return torch.stack([F.normalize(t(x[m]), dim=-1) for m, t in self.towers.items()], 1)
 
     @torch.no_grad()

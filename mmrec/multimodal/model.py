@@ -114,7 +114,7 @@ class Tasks(Settings):
         self.columns, self.weight = columns, weight
         self.architecture, self.balance = architecture, balance
 
-    def check(self, checkpoint) -> None:
+    def check(self, checkpoint: Any) -> None:
         "MMRecError for what is not known or cannot go on from a checkpoint."
         if not isinstance(self.columns, dict):
             raise MMRecError(f"Tasks: columns={self.columns!r:.80}; give a dict, column -> kind")
@@ -798,7 +798,7 @@ class MultimodalRecommender(_Fits, _Explanations, Recommender):
         read = len(self.part_names_) > 3 if hasattr(self, "part_names_") else True
         return self.content is not None and read
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> "MultimodalRecommender":
         "As in scikit-learn, nested names too; one that is not there is refused in one line."
         for name, value in params.items():
             first, _, below = name.partition("__")
@@ -842,7 +842,7 @@ class MultimodalRecommender(_Fits, _Explanations, Recommender):
         return table
 
 # %% ../../nbs/09_multimodal/2_model.ipynb #b0ad8111
-def plot_explanation(table: pd.DataFrame, names: dict | None = None, top: int = 6):
+def plot_explanation(table: pd.DataFrame, names: dict | None = None, top: int = 6) -> Any:
     "Two bar charts of `explain`, the largest shares of each side."
     import matplotlib.pyplot as plt
 

@@ -28,19 +28,21 @@ class Propagate(torch.autograd.Function):
     at each step."""
 
     @staticmethod
-    def forward(ctx, a, a_t, x):
+    def forward(ctx: Any, a: Tensor, a_t: Tensor, x: Tensor) -> Tensor:
+        "The product; the transpose waits for `backward`."
         ctx.a_t = a_t
         # sparse products know no bfloat16
         with torch.autocast(x.device.type, enabled=False):
             return a @ x.float()
 
     @staticmethod
-    def backward(ctx, g):
+    def backward(ctx: Any, g: Tensor) -> tuple[None, None, Tensor]:
+        "The gradient with respect to `x`; the matrix has none."
         with torch.autocast(g.device.type, enabled=False):
             return None, None, ctx.a_t @ g.float().contiguous()
 
 
-def sparse_pair(m: sp.csr_matrix, device=None) -> tuple[Tensor, Tensor]:
+def sparse_pair(m: sp.csr_matrix, device: Any = None) -> tuple[Tensor, Tensor]:
     "A matrix and its transpose as torch CSR: several times faster than COO on a CPU."
     out = []
     for x in (m.tocsr(), m.T.tocsr()):

@@ -67,6 +67,7 @@ class TopLayers(nn.Module):
         self.encoder.model = self.model
 
     def forward(self, x: Float[Tensor, "rows tokens channels"]) -> Float[Tensor, "rows dim"]:
+        "Vectors of texts whose lower states are given."
         # no longer than the longest of this batch
         x = x[:, : int(x[..., -1].sum(1).max())]
         z = self.encoder.embed({"inputs_embeds": x[..., :-1], "attention_mask": x[..., -1].long()})

@@ -111,6 +111,7 @@ class FewShotNet(nn.Module):
         self.head = nn.Linear(dim_hidden, 1)
 
     def forward(self, x: Float[Tensor, "... dim"]) -> Float[Tensor, "..."]:
+        "One number per row."
         return self.head(self.trunk(x)).squeeze(-1)
 
 # %% ../../nbs/05_multitask/3_meta.ipynb #995581e8

@@ -265,6 +265,7 @@ class MultiTask(nn.Module):
         return []
 
     def forward(self, x: Float[Tensor, "rows dim_in"]) -> dict[str, Tensor]:
+        "Task -> its outputs."
         return self.heads(self.represent(x))
 
 

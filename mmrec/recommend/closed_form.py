@@ -88,6 +88,7 @@ class EASE(Recommender):
 
     @property
     def can_score_new_items(self) -> bool:
+        "Where content has a weight."
         return self.content != 0
 
     def _fit(self, dataset):
@@ -258,6 +259,7 @@ class ContentWalk(LogWalk):
 
     @property
     def can_score_new_items(self) -> bool:
+        "It reads content."
         return True
 
     def _fit(self, dataset):
@@ -374,6 +376,7 @@ class ContentRidge(Recommender):
 
     @property
     def can_score_new_items(self) -> bool:
+        "It reads content."
         return True
 
     def _fit(self, dataset):

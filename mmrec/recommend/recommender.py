@@ -394,6 +394,7 @@ class ContentKNN(Recommender):
 
     @property
     def can_score_new_items(self) -> bool:
+        "It reads content."
         return True
 
     def _fit(self, dataset):

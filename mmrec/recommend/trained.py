@@ -51,6 +51,7 @@ class ALS(Factors):
 
     @property
     def can_score_new_users(self) -> bool:
+        "Folding in is done by `implicit`."
         return find_spec("implicit") is not None
 
     def _engine(self):
@@ -200,6 +201,7 @@ class VBPR(Trained):
 
     @property
     def can_score_new_items(self) -> bool:
+        "It reads content."
         return True
 
     def build(self, dataset: Dataset) -> VBPRNet:

@@ -85,6 +85,7 @@ def is_installed() -> bool:
 
 # %% ../../nbs/16_report/workshop/doctor.ipynb #d0c00013
 def check_python() -> Finding:
+    "Is it new enough?"
     try:
         wanted = metadata.metadata("mmrec")["Requires-Python"] or ""
     except metadata.PackageNotFoundError:
@@ -101,6 +102,7 @@ def check_python() -> Finding:
 
 
 def check_device() -> Finding:
+    "What torch computes on, and with how many threads."
     try:
         torch = need("torch")
     except MMRecError:

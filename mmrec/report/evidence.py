@@ -7,6 +7,8 @@ __all__ = ['DOLLAR', 'LOSSES', 'NO_ORDER', 'NOT_LATER', 'plain_text', 'title_of'
 
 # %% ../../nbs/16_report/2_evidence.ipynb #38628c1a
 import base64, contextlib, html, io, re, sys
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np, pandas as pd, torch
 from jaxtyping import Float
@@ -24,7 +26,7 @@ from ..preprocess.media import MediaError, read_audio, read_frames, read_image
 from .reports import _style, load_options
 
 # %% ../../nbs/16_report/2_evidence.ipynb #5f14d265
-def plain_text(text, most: int = 80) -> str:  # most: letters that are kept
+def plain_text(text: object, most: int = 80) -> str:  # most: letters that are kept
     """Somebody's text inside Markdown: every sign that Markdown, HTML or TeX would act on as an
     entity."""
     text = " ".join(str(text).split())
@@ -148,7 +150,13 @@ def _player(dataset: Dataset, row: int, seconds: float) -> str:
 
 # %% ../../nbs/16_report/2_evidence.ipynb #e95509dc
 # notes: a line under each title; seconds of sound
-def item_cards(dataset: Dataset, rows, notes=None, size: int = 160, sound: float = 3.0):
+def item_cards(
+    dataset: Dataset,
+    rows: Sequence[int],
+    notes: Sequence | None = None,
+    size: int = 160,
+    sound: float = 3.0,
+) -> Any:
     "Cards of items for a page: picture, sound, title and a note."
     from IPython.display import HTML
 
@@ -205,10 +213,11 @@ def with_intervals(table: pd.DataFrame, metrics: dict[str, str] | None = None) -
 class Blend:
     "A weighted sum of several models' scores, each standardised per user."
 
-    def __init__(self, models, weights):
+    def __init__(self, models: Sequence, weights: Sequence[float]):
         self.models, self.weights = list(models), list(weights)
 
-    def score(self, rows) -> Float[torch.Tensor, "users items"]:
+    def score(self, rows: np.ndarray) -> Float[torch.Tensor, "users items"]:
+        "The weighted sum for these rows of people."
         scores = [torch.as_tensor(m.score(rows)).float() for m in self.models]
         return score_fusion([s.to(scores[0].device) for s in scores], self.weights)
 
@@ -227,8 +236,8 @@ class Blend:
 
 # name -> fitted model
 def choose_on_validation(
-    models: dict, dataset: Dataset, metric: str, users=None
-) -> tuple[str, dict]:
+    models: dict, dataset: Dataset, metric: str, users: Any = None
+) -> tuple[Any, dict]:
     """The model that ranks validation best, with the metric of each; the first, and nothing,
     without a validation part."""
     if not dataset.valid.nnz:
@@ -238,12 +247,12 @@ def choose_on_validation(
 
 
 def best_blend(
-    base,
-    second,
+    base: Any,
+    second: Any,
     dataset: Dataset,
-    weights=(0.0, 0.1, 0.2, 0.4, 0.8, 1.6),
+    weights: Sequence[float] = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6),
     metric: str = "ndcg@20",
-    users=None,
+    users: Any = None,
 ) -> tuple[Blend, pd.Series]:
     """The blend of base and second voice that ranks validation best, and the metric at every weight
     tried."""

@@ -9,7 +9,7 @@ __all__ = ['READ', 'REMEDY', 'FORM', 'raw_table', 'raw_tables', 'where_media_lie
 import contextlib, io, os, re, warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable
+from typing import Any, Callable
 
 import numpy as np, pandas as pd, torch
 import torch.nn.functional as F
@@ -45,7 +45,7 @@ def _line(check: str, count: int, where, remedy: str, fault: bool = True) -> dic
     }
 
 
-def raw_table(folder, stem: str) -> pd.DataFrame | None:
+def raw_table(folder: str | Path, stem: str) -> pd.DataFrame | None:
     """Any table of a folder as it lies there (`follows`, ...), cells as text; None where there is
     no such file."""
     file = next((f for s in SUFFIXES if (f := Path(folder) / f"{stem}{s}").is_file()), None)
@@ -53,7 +53,7 @@ def raw_table(folder, stem: str) -> pd.DataFrame | None:
 
 
 # form: columns, text, sep, encoding, header
-def raw_tables(folder, **form) -> tuple[dict[str, pd.DataFrame], list[dict]]:
+def raw_tables(folder: str | Path, **form) -> tuple[dict[str, pd.DataFrame], list[dict]]:
     """Tables of a folder under our names, else as they lie there; one that cannot be read is a
     finding, and the rest goes on."""
     out, found, header = {}, [], form.pop("header", None)
@@ -102,7 +102,7 @@ READ: dict[str, Callable[[Path], object]] = {
 }
 
 
-def where_media_lie(folder, paths: pd.Series) -> pd.Series:
+def where_media_lie(folder: str | Path, paths: pd.Series) -> pd.Series:
     """For each path: a file that is there, not there, outside the folder, a web address, or no path
     at all; nothing is opened."""
     inside = os.path.realpath(folder) + os.sep
@@ -130,7 +130,7 @@ REMEDY = {
 
 # most: files that are opened, a random sample of them
 def check_media(
-    folder, most: int = 5000, seed: int = 0, table: pd.DataFrame | None = None
+    folder: str | Path, most: int = 5000, seed: int = 0, table: pd.DataFrame | None = None
 ) -> list[dict]:
     "Lost, broken and shared media files of a folder."
     table = raw_tables(folder)[0].get("items") if table is None else table
@@ -467,7 +467,7 @@ def _choices_only(tables: dict, options: dict) -> Dataset | None:
 
 
 def check_folder(
-    source, most_media: int = 5000, seed: int = 0, progress: bool = True, **options
+    source: Any, most_media: int = 5000, seed: int = 0, progress: bool = True, **options
 ) -> tuple[pd.DataFrame, Dataset | None]:
     """Every check on a folder (or demo:KIND); the findings, faults first, and the encoded data set
     - None if it cannot be read."""
@@ -519,7 +519,7 @@ def check_folder(
 
 # %% ../../nbs/16_report/3_quality.ipynb #da81c677
 # a copy of a demo with pictures; it is changed
-def plant_faults(folder, seed: int = 0) -> dict[str, int | None]:
+def plant_faults(folder: str | Path, seed: int = 0) -> dict[str, int | None]:
     "Put faults of every kind into a demo folder; which checks must find how many."
     folder, rng, ds = Path(folder), np.random.default_rng(seed), load(folder)
     items, x = pd.read_csv(folder / "items.csv"), pd.read_csv(folder / "interactions.csv")
@@ -560,7 +560,9 @@ def plant_faults(folder, seed: int = 0) -> dict[str, int | None]:
     }
 
 
-def plant_choices(folder: Path, x: pd.DataFrame, items: pd.DataFrame, rng) -> None:
+def plant_choices(
+    folder: Path, x: pd.DataFrame, items: pd.DataFrame, rng: np.random.Generator
+) -> None:
     "Leaks, drift and a robot in the interactions; written to the folder."
     test, shelf = x["split"] == "test", items.set_index("item_id")["category"]
     # one shelf takes over

@@ -15,6 +15,7 @@ from importlib import resources
 from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 # everything else waits until a report runs: a command line answers at once
@@ -143,7 +144,7 @@ def _head(notebook) -> str:
     return next((c["source"] for c in _cells(notebook) if c["cell_type"] == "markdown"), "")
 
 
-def parameters(notebook) -> dict[str, Parameter]:  # path of a notebook
+def parameters(notebook: str | Path) -> dict[str, Parameter]:  # path of a notebook
     "The parameters of a notebook, in the order of its cell."
     source = next(
         (c["source"] for c in _cells(notebook) if "parameters" in c["metadata"].get("tags", [])), ""
@@ -164,7 +165,7 @@ def parameters(notebook) -> dict[str, Parameter]:  # path of a notebook
     return found
 
 # %% ../../nbs/16_report/1_reports.ipynb #19280ae6
-def check_parameters(notebook, given: dict) -> dict:  # {"epochs": "3"} or {"epochs": 3}
+def check_parameters(notebook: str | Path, given: dict) -> dict:  # {"epochs": "3"} or {"epochs": 3}
     "`given` in the right types; MMRecError on an unknown name or a value of the wrong type."
     known = parameters(notebook)
     for name in given:
@@ -270,7 +271,7 @@ class ReportFailed(RuntimeError):
         self.report, self.user_error = report, user_error
 
 
-def execute(notebook, out: Path, given: dict, progress: bool = True) -> None:
+def execute(notebook: str | Path, out: Path, given: dict, progress: bool = True) -> None:
     """Execute `notebook` with checked parameters into `out`; raises papermill's error with the
     partial notebook saved."""
     import papermill
@@ -408,7 +409,7 @@ def _new_folder(path) -> Path:
     return Path(path)
 
 
-def read_record(notebook) -> dict:
+def read_record(notebook: str | Path) -> dict:
     "Everything that an executed notebook gave to `record`."
     from mmrec.data.provenance import Record
 
@@ -562,7 +563,7 @@ def _figure(png: str, heading: str) -> str:  # base64
     )
 
 
-def embed_figures(nb) -> None:
+def embed_figures(nb: Any) -> None:
     "Each figure of a notebook as HTML that names what it belongs to."
     heading = ""
     for c in nb.cells:
@@ -577,7 +578,9 @@ def embed_figures(nb) -> None:
 
 
 # error: the papermill error, if one stopped it
-def to_html(notebook, code: bool = False, facts: dict | None = None, error=None) -> str:
+def to_html(
+    notebook: str | Path, code: bool = False, facts: dict | None = None, error: Any = None
+) -> str:
     "An executed notebook as one page with no reference to the network."
     import nbformat
     from nbconvert import HTMLExporter
@@ -654,13 +657,13 @@ def _page(title: str, body: str, facts: dict | None, code: bool) -> str:
     )
 
 # %% ../../nbs/16_report/1_reports.ipynb #5f57ebc6
-def run_parameters(notebook) -> dict:  # an executed report
+def run_parameters(notebook: str | Path) -> dict:  # an executed report
     "The parameters that a run had, defaults included."
     given = _read(notebook)["metadata"].get("papermill", {}).get("parameters", {})
     return {k: p.default for k, p in parameters(notebook).items()} | given
 
 
-def compare_runs(folders) -> "pd.DataFrame":  # folders that `report` wrote
+def compare_runs(folders: Iterable[str | Path]) -> "pd.DataFrame":  # folders that `report` wrote
     "A column per run: first the parameters that differ, then the results."
     settings, results = {}, {}
     for f in map(Path, folders):
@@ -719,7 +722,7 @@ def run_grid(
     name: str,
     given: dict,
     grid: dict[str, str],
-    out=None,
+    out: str | Path | None = None,
     code: bool = False,
     progress: bool = True,
 ) -> "tuple[Path, pd.DataFrame, dict]":
@@ -749,7 +752,9 @@ def run_grid(
     return compare_page(folder / "compare.html", good, table, failed), table, failed
 
 # %% ../../nbs/16_report/1_reports.ipynb #9a1a03ef
-def compare_page(page: Path, folders, table: "pd.DataFrame", failed: dict | None = None) -> Path:
+def compare_page(
+    page: Path, folders: Sequence, table: "pd.DataFrame", failed: dict | None = None
+) -> Path:
     "Write the table of `compare_runs` as a page that links to each report."
     at = lambda f: html.escape(os.path.relpath(Path(f) / "report.html", page.parent))
     links = "".join(f'<li><a href="{at(f)}">{html.escape(Path(f).name)}</a>' for f in folders)

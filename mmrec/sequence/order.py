@@ -470,10 +470,12 @@ class Fading(Sequential):
 
     @property
     def can_score_new_users(self) -> bool:
+        "As the model inside."
         return self._inner().can_score_new_users
 
     @property
     def can_score_new_items(self) -> bool:
+        "As the model inside."
         return self._inner().can_score_new_items
 
     def _learn(self, dataset, h, chosen=None):

@@ -47,10 +47,12 @@ class Beside(Sequential):
 
     @property
     def can_score_new_users(self) -> bool:
+        "Where every voice can."
         return all(m.can_score_new_users for m in self._given())
 
     @property
     def can_score_new_items(self) -> bool:
+        "Where one voice can."
         return any(m.can_score_new_items for m in self._given())
 
     def _learn(self, dataset, h, chosen=None):

@@ -56,7 +56,7 @@ def file_hashes(folder: Path) -> dict[str, str]:
     return out
 
 # %% ../../nbs/14_serve/workshop/forged.ipynb #c5bb9046
-def verify_bundle(folder, digest: str | None = None, at: Path | None = None) -> dict:
+def verify_bundle(folder: str | Path, digest: str | None = None, at: Path | None = None) -> dict:
     """The manifest of an untouched bundle (`at`: where it lies, if not under its name); MMRecError
     names what is missing, changed or foreign."""
     folder = Path(folder)
