@@ -6,7 +6,7 @@ are mkdocs' own. Formulas become MathML, as in the reports; formulas and outputs
 Markdown parser as placeholders.
 """
 
-import configparser, html, re, sys
+import configparser, html, re, sys, textwrap
 from pathlib import Path
 
 import nbformat
@@ -77,11 +77,12 @@ def page(path: Path) -> str:
             continue
         if "google.colab" in c.source or c.source.startswith("#| default_exp"):
             continue
-        source = re.sub(r"^#\| export\n", "", c.source)
-        if folder != "reports":
-            parts.append(
-                f"````python\n{source}\n````"
-            )  # a report is for people who want the answer
+        source = re.sub(r"^#\| export\w*\n", "", c.source)
+        code = f"````python\n{source}\n````"
+        if c.metadata.get("jupyter", {}).get("source_hidden"):
+            code = '??? quote "Code of the figure"\n\n' + textwrap.indent(code, "    ")
+        if folder != "reports":  # a report is for people who want the answer
+            parts.append(code)
         for o in c.get("outputs", []):
             if "text/markdown" in o.get("data", {}):
                 parts.append(prose(o.data["text/markdown"], folder))

@@ -19,6 +19,18 @@ root = Path(__file__).parent.parent
 MACHINE = re.compile(r"(/home/|/root/|/tmp/|/Users/|[A-Z]:\\\\)[\w.\\/-]*")
 
 
+DRAWS = re.compile(r"\b(?:plt|ax\w*|fig\w*)\b")
+
+
+def is_plumbing(source: str) -> bool:
+    "A cell that installs, or that mostly draws: what it shows is read, its code only by a few."
+    if source.startswith("#|"):
+        return False
+    lines = [l for l in source.splitlines() if l.strip()]
+    drawn = sum(bool(DRAWS.search(l)) for l in lines)
+    return "google.colab" in source or drawn > 2 and 5 * drawn >= 2 * len(lines)
+
+
 def clean(path: Path) -> list[str]:
     "Drop what is not for readers; the complaints that only the author can mend."
     try:
@@ -29,6 +41,10 @@ def clean(path: Path) -> list[str]:
     for cell in nb.cells:
         if cell.cell_type != "code":
             continue
+        if is_plumbing(cell.source):
+            cell.metadata["jupyter"] = {"source_hidden": True}  # folded in JupyterLab
+        elif "jupyter" in cell.metadata:
+            del cell.metadata["jupyter"]
         cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
         for o in cell.outputs:
             if o.output_type == "error":
