@@ -91,7 +91,8 @@ def neighbours(page: Page) -> str:
             page.link(order[at + 1], f"{order[at + 1].number} {order[at + 1].short}") + " →"
         )
     if of_chapter[1]:
-        ways.append("workshop: " + ", ".join(page.link(w, w.short.lower()) for w in of_chapter[1]))
+        names = ", ".join(page.link(w, w.short.lower()) for w in of_chapter[1])
+        return " · ".join(ways) + f"\n\nWorkshop: {names}"
     return " · ".join(ways)
 
 

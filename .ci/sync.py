@@ -121,7 +121,7 @@ def headline(runs: dict[str, dict]) -> str:
     add(
         "tiktok",
         "TikTok",
-        ("best closed form of chapter 07: {}", CLOSED),
+        ("best closed form of chapter 8: {}", CLOSED),
         ("{}", ["LightGCN, ids only"]),
     )
     rows.append(

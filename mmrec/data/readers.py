@@ -1312,7 +1312,7 @@ def find_tables(folder: Path) -> tuple[dict[str, Path], list[Note]]:
         f.name
         for fs in (*files.values(), *others.values())
         for f in fs
-        if f not in found.values() and "readme" not in f.name.lower()
+        if f not in found.values() and not re.match("(?i)readme|demo.json$", f.name)
     ]
     return found, [Note("ignored", len(rest), f"files not read: {few_names(rest)}")] if rest else []
 
