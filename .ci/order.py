@@ -91,9 +91,20 @@ def neighbours(page: Page) -> str:
             page.link(order[at + 1], f"{order[at + 1].number} {order[at + 1].short}") + " →"
         )
     if of_chapter[1]:
-        names = ", ".join(page.link(w, w.short.lower()) for w in of_chapter[1])
+        names = ", ".join(page.link(w, w.short[:1].lower() + w.short[1:]) for w in of_chapter[1])
         return " · ".join(ways) + f"\n\nWorkshop: {names}"
     return " · ".join(ways)
+
+
+def numbered(source: str, folder: Path) -> str:
+    "A link whose text begins with a number says the number that the page has today."
+    known = {p.path: p for p in lessons()}
+
+    def link(m: re.Match) -> str:
+        to = known.get((folder / m[3]).resolve())
+        return f"[{to.number if to else m[1]}{m[2]}]({m[3]}"
+
+    return re.sub(r"\[(\d+(?:\.\d+)?)((?: [^\]\n]*)?)\]\(([^)#\s]+\.ipynb)", link, source)
 
 
 def write_heads() -> None:
@@ -118,6 +129,9 @@ def write_heads() -> None:
             to = order[order.index(page) + 1]
             last = [c for c in nb.cells if c.cell_type == "markdown"][-1]
             last.source += f"\n\n{NEXT}{page.link(to, f'{to.number} {to.title}')}"
+        for cell in nb.cells:
+            if cell.cell_type == "markdown":
+                cell.source = numbered(cell.source, page.path.parent)
         if nbformat.writes(nb) != before:
             nbformat.write(nb, page.path)
 
