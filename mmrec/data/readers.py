@@ -7,7 +7,7 @@ __all__ = ['Note']
 import ast, csv, gzip, io, json, os, re, tokenize, warnings
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np, pandas as pd
 
@@ -465,6 +465,22 @@ def not_text(file: Path, encoding: str) -> str:
                 )
     return f"{file.name}: not {encoding}; give the right encoding="
 
+
+def short_rows(file: Path, form: Form, most: int = 20_000_000) -> int:
+    "Rows with fewer cells than columns, which pandas fills up; 0 for a file above `most`."
+    if len(form.sep) > 1 or file.stat().st_size > most:
+        return 0
+    how: dict[str, Any] = {"quoting": csv.QUOTE_MINIMAL if form.quoted else csv.QUOTE_NONE}
+    packed: Any = open_table(file)
+    with io.TextIOWrapper(packed, form.encoding, newline="") as text:
+        for _ in range(form.skip):
+            next(text)
+        try:
+            rows = csv.reader(text, delimiter=form.sep, **how)
+            return sum(0 < len(row) < len(form.columns) for row in rows)
+        except csv.Error:  # a cell too long for it
+            return 0
+
 # %% ../../nbs/01_data/workshop/readers.ipynb #2b2a88aa
 def _once(pairs: list[tuple[str, object]]) -> dict:
     "An object of JSON; KeyError where a key comes twice, of which the last would win in silence."
@@ -709,6 +725,11 @@ def read_table(
                         f"{file.name}: separated by {SEPARATORS.get(form.sep, repr(form.sep))}",
                     )
                 )
+            if table[table.columns[-1]].isna().any() and (short := short_rows(file, form)):
+                said = (
+                    f"{file.name}: {short} rows with fewer cells than columns, filled up as empty"
+                )
+                notes.append(Note("form", short, said))
             if form.skip:
                 said = f"{file.name}: {form.skip} line(s) before the names are left out"
                 notes.append(Note("form", form.skip, said))

@@ -7,7 +7,7 @@ __all__ = ['DISK', 'READS', 'BADGE', 'notebooks', 'find_notebook', 'Parameter', 
            'compare_page', 'main']
 
 # %% ../../nbs/16_report/1_reports.ipynb #0e299ee2
-import argparse, ast, base64, hashlib, html, importlib, inspect, io, json, os, re, shutil
+import argparse, ast, base64, difflib, hashlib, html, importlib, inspect, io, json, os, re, shutil
 import signal, sys, tempfile, threading, time, traceback, warnings
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,9 +54,12 @@ def find_notebook(name: str) -> Path:
     alike = [n for n in known if name in (last(n), re.sub(r"^\d+_", "", last(n)))]
     if len(alike) == 1:
         return known[alike[0]]
-    several = f"'{name[:80]}' is {' or '.join(alike)}" if alike else f"no notebook '{name[:80]}'"
+    if alike:
+        raise MMRecError(f"'{name[:80]}' is {' or '.join(alike)}; give the whole name")
+    close = difflib.get_close_matches(name[:80], [*known, *map(last, known)], 3) or ["quickstart"]
     raise MMRecError(
-        f"{several}; there are {', '.join(known)}, or give the path of your own .ipynb"
+        f"no notebook '{name[:80]}'; perhaps {' or '.join(close)}? `mmrec list` names all, or give "
+        f"the path of your own .ipynb"
     )
 
 # %% ../../nbs/16_report/1_reports.ipynb #50e20328
