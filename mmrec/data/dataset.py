@@ -143,6 +143,8 @@ class Dataset:
     features: dict[str, Features] = field(default_factory=dict)  # by modality
     root: Path | None = None  # where relative paths start
     account: tuple[Note, ...] = ()  # what was read, and what was not
+    # what was shown to whom and what followed, where a log was kept (page events)
+    events: pd.DataFrame | None = None
 
     @property
     def n_users(self) -> int:
@@ -207,8 +209,10 @@ class Dataset:
         return m
 
     def for_fit(self) -> "Dataset":
-        "The same without its test part: what a recommender is given to fit."
-        return replace(self, interactions=self.interactions[self.interactions["split"] < 2])
+        "The same without its test part, in the events too: what a recommender is given to fit."
+        x = self.interactions
+        events = None if self.events is None else _before_test(self.events, x, self.n_users)
+        return replace(self, interactions=x[x["split"] < 2], events=events)
 
     def with_features(self, features: dict[str, Features]) -> "Dataset":
         "The same with these `Features` added, each checked to have one row per item."
@@ -258,9 +262,8 @@ def _rows_of_ids(table: pd.DataFrame, column: str, ids) -> np.ndarray:
 
 # %% ../../nbs/01_data/1_dataset.ipynb #0da7a03
 def _content_hash(dataset: Dataset) -> str:
-    h = hashlib.sha256(
-        b"".join(table_digest(t) for t in (dataset.items, dataset.users, dataset.interactions))
-    )
+    tables = (dataset.items, dataset.users, dataset.interactions, dataset.events)
+    h = hashlib.sha256(b"".join(table_digest(t) for t in tables if t is not None))
     for m in MEDIA:
         for row in np.flatnonzero(dataset.has(m)):
             file = dataset.path(int(row), m)
@@ -285,12 +288,24 @@ def _summary_table(dataset: Dataset, hash: bool) -> pd.DataFrame:
     }
     rows |= {f"{m} present": f"{dataset.has(m).mean():.1%}" for m in dataset.modalities}
     rows |= {f"{m} features": repr(f) for m, f in dataset.features.items()}
+    if dataset.events is not None:
+        rows["events"] = _events_line(dataset.events)
     for note in dataset.account:
+        if note.kind == "events" and dataset.events is not None:
+            continue  # as they are now, not as they were read
         rows[note.kind] = rows[note.kind] + "; " + note.text if note.kind in rows else note.text
     if hash:
         rows["content hash"] = dataset.hash
     table = pd.Series(rows, name=dataset.name, dtype=object)
     return table.map(lambda v: f"{v:,}" if isinstance(v, int) else v).to_frame()
+
+
+def _events_line(events: pd.DataFrame) -> str:
+    kinds = events["kind"].value_counts()
+    slates = events["slate"][events["slate"] >= 0].nunique()
+    return f"{len(events):,} in {slates:,} slates: " + ", ".join(
+        f"{k} {n:,}" for k, n in kinds.head(12).items()
+    )
 
 # %% ../../nbs/01_data/1_dataset.ipynb #2dfe197e
 def _from_end(x: pd.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -382,6 +397,34 @@ def k_core(x: pd.DataFrame, k: int = 5) -> pd.DataFrame:
             break
         x = x[keep]
     return x
+
+# %% ../../nbs/01_data/1_dataset.ipynb #e7e0a002
+def _before_test(events: pd.DataFrame, x: pd.DataFrame, n_users: int) -> pd.DataFrame:
+    """Events without those of the test: from a person's first test choice on (everybody's, where
+    one moment parts test from the rest), else those on test choices; a slate goes as a whole."""
+    test = (x["split"] == 2).to_numpy()
+    if not test.any():
+        return events
+    user, item = events["user"].to_numpy(), events["item"].to_numpy()
+    until, ordered = np.full(n_users, np.inf), np.zeros(n_users, bool)
+    if "timestamp" in x:
+        who, when = x["user"].to_numpy(), x["timestamp"].to_numpy(float)
+        np.minimum.at(until, who[test], when[test])
+        latest = np.full(n_users, -np.inf)
+        np.maximum.at(latest, who[~test], when[~test])
+        ordered = until >= latest
+        if latest.max() < until.min():
+            until[:] = until.min()
+    pair = lambda u, i: u.astype(np.int64) * 2**32 + i
+    tried = pair(x["user"].to_numpy()[test], x["item"].to_numpy()[test])
+    out = np.where(
+        ordered[user],
+        events["timestamp"].to_numpy() >= until[user],
+        np.isin(pair(user, item), tried),
+    )
+    slate = events["slate"].to_numpy()
+    out |= np.isin(slate, np.unique(slate[out & (slate >= 0)]))
+    return events[~out]
 
 # %% ../../nbs/01_data/1_dataset.ipynb #4fe7122d
 def plot_long_tail(dataset: Dataset, ax: "Axes | None" = None) -> "Axes":
