@@ -19,3 +19,13 @@ from .dataset import split_random as split_random
 from .dataset import split_cold as split_cold
 from .dataset import k_core as k_core
 from .dataset import plot_long_tail as plot_long_tail
+from .logs import KnownWorld as KnownWorld
+from .logs import VisitState as VisitState
+from .logs import Outcome as Outcome
+from .logs import Visits as Visits
+from .logs import Policy as Policy
+from .logs import UniformPolicy as UniformPolicy
+from .logs import SoftmaxPolicy as SoftmaxPolicy
+from .logs import EpsilonGreedyPolicy as EpsilonGreedyPolicy
+from .logs import simulate_logs as simulate_logs
+from .logs import true_value as true_value
