@@ -3,7 +3,8 @@
 the last time first.
 """
 
-import json, os
+import importlib.util, json, os, sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,31 @@ def pytest_configure(config):
         config, "workerinput"
     ):  # kernels inherit it: two notebooks do not fight for the same cores
         os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--cold",
+        action="store_true",
+        help="start each kernel from nothing, in place of a fork of one that has its imports",
+    )
+
+
+def warm(config):
+    "What forks this run's kernels, made at the first page; None where they start from nothing."
+    if config.getoption("--cold") or not hasattr(os, "fork") or sys.platform == "darwin":
+        return None
+    if not hasattr(config, "_warm"):
+        found = importlib.util.spec_from_file_location("warm", FIRST.parent / "warm.py")
+        config._warm_module = importlib.util.module_from_spec(found)
+        found.loader.exec_module(config._warm_module)
+        config._warm = config._warm_module.Warm()
+    return config._warm_module.kernels(config._warm)
+
+
+def pytest_unconfigure(config):
+    if hasattr(config, "_warm"):
+        config._warm.close()
 
 
 def cost(config) -> dict[str, float]:
@@ -79,15 +105,16 @@ class Notebook(pytest.Item):
         out = self.config._tmp_path_factory.mktemp("notebook") / self.path.name
         small = {p.name: p.test for p in parameters(self.path).values() if p.test is not None}
         before = os.times()
-        execute(self.path, out, small, progress=False)
-        after = (
-            os.times()
-        )  # the kernel is a child: its computing does not depend on what else the machine does
+        with warm(self.config) or nullcontext([]) as forked:
+            execute(self.path, out, small, progress=False)
+        # the kernel is a child: its computing does not depend on what else the machine does
+        after = os.times()
         spent = (
             after.children_user
             + after.children_system
             - before.children_user
             - before.children_system
+            + sum(kernel.cpu for kernel in forked)
         )
         if spent:
             self.user_properties.append(("cpu", round(spent, 1)))
