@@ -28,4 +28,5 @@ from .logs import UniformPolicy as UniformPolicy
 from .logs import SoftmaxPolicy as SoftmaxPolicy
 from .logs import EpsilonGreedyPolicy as EpsilonGreedyPolicy
 from .logs import simulate_logs as simulate_logs
+from .logs import with_logs as with_logs
 from .logs import true_value as true_value

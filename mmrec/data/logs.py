@@ -2,11 +2,12 @@
 
 # %% auto #0
 __all__ = ['KnownWorld', 'VisitState', 'Outcome', 'Visits', 'Policy', 'UniformPolicy', 'SoftmaxPolicy', 'EpsilonGreedyPolicy',
-           'simulate_logs', 'true_value']
+           'simulate_logs', 'with_logs', 'true_value']
 
 # %% ../../nbs/01_data/4_logs.ipynb #cd2ccc33
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np, pandas as pd
 from jaxtyping import Bool, Float, Int
@@ -467,7 +468,20 @@ def _events(user, moment, step, there, slates, chance, out: Outcome) -> list[pd.
         left,
     ]
 
-# %% ../../nbs/01_data/4_logs.ipynb #80a3f9f0
+# %% ../../nbs/01_data/4_logs.ipynb #a371df3d
+def with_logs(
+    dataset: Dataset,  # of a demo
+    n: int = 1000,  # how many visits
+    policy: Policy | None = None,  # None: uniform
+    seed: int = 0,
+    **effects: Any,  # of `Visits`: slate, position_bias, boredom, drift, ...
+) -> Dataset:
+    "A demo with a simulated log as its `events`; MMRecError where the truth is not known."
+    visits = Visits(KnownWorld.of(dataset), seed=seed, **effects)
+    events = simulate_logs(visits, policy or UniformPolicy(dataset.n_items), n, seed=seed)
+    return replace(dataset, events=events)
+
+# %% ../../nbs/01_data/4_logs.ipynb #8de014e0
 def true_value(
     visits: Visits,
     policy: Policy,
