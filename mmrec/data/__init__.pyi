@@ -12,6 +12,7 @@ from .storage import write_atomic as write_atomic
 from .dataset import SPLITS as SPLITS
 from .dataset import Features as Features
 from .dataset import Dataset as Dataset
+from .dataset import events_line as events_line
 from .dataset import split_ratio as split_ratio
 from .dataset import split_leave_one_out as split_leave_one_out
 from .dataset import split_time as split_time
@@ -19,6 +20,9 @@ from .dataset import split_random as split_random
 from .dataset import split_cold as split_cold
 from .dataset import k_core as k_core
 from .dataset import plot_long_tail as plot_long_tail
+from .events import choices_from_events as choices_from_events
+from .events import impressions as impressions
+from .events import event_log as event_log
 from .logs import KnownWorld as KnownWorld
 from .logs import VisitState as VisitState
 from .logs import Outcome as Outcome

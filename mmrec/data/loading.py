@@ -15,6 +15,7 @@ import numpy as np, pandas as pd
 from .catalogue import DEMO_KINDS, make_demo
 from .dataset import Dataset, Features, SPLITS, split_cold, split_leave_one_out
 from .dataset import split_random, split_ratio, split_time
+from .events import choices_from_events, events_table
 from .hub import hub_tables
 from .readers import Mistakes, Note, Place, check_columns, choices_table, few_names
 from .readers import find_tables, items_table, keep_as_given, name_columns, one_line
@@ -99,6 +100,46 @@ def _split(
     ]
 
 # %% ../../nbs/01_data/workshop/loading.ipynb #e8451c84
+_REQUIRED = {
+    "items": ("item_id",),
+    "interactions": ("user_id", "item_id"),
+    "users": ("user_id",),
+    "events": ("user_id", "item_id", "timestamp", "kind"),
+}
+
+
+def _choices_and_events(ours, place, items, users, choice_kinds, notes, **options) -> tuple:
+    """Choices, items, users and events in rows. Where there are only events, the choices are those
+    among them."""
+    grow, events = (items is None, users is None), None
+    log = dict(date_format=options["date_format"], unknown_items=options["unknown_items"])
+    if "events" in ours and "interactions" not in ours:
+        events, items, users, more = events_table(
+            ours["events"], place["events"], items, users, grow=grow, **log
+        )
+        chosen, at = choices_from_events(events, choice_kinds), place["events"]
+        said = f"{at.name}: no table of choices; {len(chosen):,} of {len(events):,} events are"
+        notes += [*more, Note("choices", len(chosen), f"{said} choices")]
+        ids = {
+            "user_id": users["user_id"].to_numpy(object)[chosen["user"]],
+            "item_id": items["item_id"].to_numpy(object)[chosen["item"]],
+        }
+        ours = ours | {"interactions": pd.DataFrame(ids).assign(timestamp=chosen["timestamp"])}
+        place = place | {"interactions": at}
+    if "events" in ours and (events is not None or "timestamp" not in ours["interactions"]):
+        options["date_format"] = None  # it is of the events
+    x, items, users, more = choices_table(
+        ours["interactions"], place["interactions"], items, users, **options
+    )
+    notes += [n for n in more if events is None or n.kind != "time"]  # said of the events
+    if "events" in ours and events is None:
+        events, items, users, more = events_table(
+            ours["events"], place["events"], items, users, grow=grow, **log
+        )
+        notes += more
+    return x, items, users, events, place["interactions"]
+
+
 def _assemble(
     tables: dict[str, tuple[pd.DataFrame, Place]],  # kind -> table and how errors call it
     notes: list[Note],
@@ -114,14 +155,10 @@ def _assemble(
     date_format: str | None = None,
     unknown_items: str = "error",
     repeats: str = "last",
+    choice_kinds: Sequence[str] | None = None,
 ) -> Dataset:
-    """A `Dataset` from raw tables of items, interactions and users: names, then cells, then ids,
-    then the split."""
-    required = {
-        "items": ("item_id",),
-        "interactions": ("user_id", "item_id"),
-        "users": ("user_id",),
-    }
+    """A `Dataset` from raw tables of items, interactions, users and events: names, then cells, then
+    ids, then the split."""
     check_columns(columns, {kind: table.columns for kind, (table, _) in tables.items()})
     ours: dict[str, pd.DataFrame] = {}
     place = {kind: p for kind, (_, p) in tables.items()}
@@ -129,12 +166,12 @@ def _assemble(
         named = name_columns(tables["items"][0].columns, "items", columns)
         text = [named.get(c, c) for c in text]
     for kind, (table, p) in tables.items():
-        ours[kind], more = rename_columns(table, kind, p, columns, required[kind])
+        ours[kind], more = rename_columns(table, kind, p, columns, _REQUIRED[kind])
         ours[kind], changed = plain_cells(
             ours[kind],
             p,
-            lambda c, kind=kind: kind == "interactions" or keep_as_given(c, text),
-            kind != "interactions",
+            lambda c, kind=kind: kind in ("interactions", "events") or keep_as_given(c, text),
+            kind not in ("interactions", "events"),
         )
         notes = notes + more + changed
     folder, items, users = Path(root) if root is not None else None, None, None
@@ -143,54 +180,55 @@ def _assemble(
         notes = notes + more
     if "users" in ours:
         users = users_table(ours["users"], place["users"])
-    x, items, users, more = choices_table(
-        ours["interactions"],
-        place["interactions"],
+    x, items, users, events, at = _choices_and_events(
+        ours,
+        place,
         items,
         users,
+        choice_kinds,
+        notes,
         min_rating=min_rating,
         date_format=date_format,
         unknown_items=unknown_items,
         repeats=repeats,
     )
     if not len(x):
-        raise MMRecError(
-            f"{place['interactions'].name}: no interaction is left; lower min_rating or bring more"
-        )
-    label, how = _split(x, split, len(items), seed, place["interactions"])
+        raise MMRecError(f"{at.name}: no interaction is left; lower min_rating or bring more")
+    label, how = _split(x, split, len(items), seed, at)
     return Dataset(
         name,
         items,
         users,
         x.assign(split=label).reset_index(drop=True),
         root=folder,
-        account=tuple(notes + more + how),
+        account=tuple(notes + how),
+        events=events,
     )
 
 
 def from_frames(
     items: pd.DataFrame | None,
-    interactions: pd.DataFrame,
+    interactions: pd.DataFrame | None,
     users: pd.DataFrame | None = None,
     *,
+    events: pd.DataFrame | None = None,
     name: str = "frames",
     files: Sequence[str] = ("items", "interactions", "users"),  # what errors call the tables
     account: Sequence[Note] = (),
     **options: Any,
 ) -> Dataset:
-    """A `Dataset` from data frames shaped like the folder format; `items` may be None. Options as
-    those of `load`."""
-    for table, file in zip((items, interactions, users), files):
+    """A `Dataset` from data frames shaped like the folder format; `items` may be None, and
+    `interactions` where `events` hold the choices. Options as those of `load`."""
+    tables = {}
+    kinds = ("items", "interactions", "users", "events")
+    for kind, table, file in zip(
+        kinds, (items, interactions, users, events), (*files, *kinds[len(files) :])
+    ):
         if table is not None and not isinstance(table, pd.DataFrame):
             raise MMRecError(f"{file}: {type(table).__name__}; a pandas data frame is wanted")
-    tables = {
-        kind: (t, Place(f))
-        for kind, t, f in zip(
-            ("items", "interactions", "users"), (items, interactions, users), files
-        )
-        if t is not None
-    }
-    if "interactions" not in tables:
+        if table is not None:
+            tables[kind] = table, Place(file)
+    if "interactions" not in tables and "events" not in tables:
         raise MMRecError(f"{files[1]}: None; a table of choices is needed (user_id, item_id)")
     return _assemble(tables, list(account), name=name, **options)
 
@@ -220,8 +258,8 @@ def _read_tables(
 def load_folder(
     folder: str | Path, *, sep=None, encoding=None, header=None, **options: Any
 ) -> Dataset:
-    """Read a folder with tables of interactions and, where there are, items and users, in any form;
-    or one file of interactions."""
+    """Read a folder with tables of interactions and, where there are, items, users and events, in
+    any form; or one file of interactions."""
     folder = Path(folder)
     if folder.is_file():
         found: tuple[dict[str, Path], list[Note]] = {"interactions": folder}, []
@@ -231,7 +269,7 @@ def load_folder(
     if "interactions" not in files and folder.is_dir():
         more = tables_by_columns(folder, files)
         rest = more + [n for n in rest if not more]
-    if "interactions" not in files:
+    if "interactions" not in files and "events" not in files:
         raise MMRecError(
             f"{folder.name or folder}: no interactions.csv (or .parquet, .tsv, "
             f".jsonl, ratings.csv, u.data, ...); "
@@ -241,6 +279,12 @@ def load_folder(
     tables, notes = _read_tables(
         files, options.get("columns"), options.get("text"), sep, encoding, header
     )
+    if (
+        "interactions" not in tables
+        and "kind"
+        not in name_columns(tables["events"][0].columns, "events", options.get("columns")).values()
+    ):
+        tables["interactions"] = tables.pop("events")  # every line is a choice
     return _assemble(
         tables,
         notes + rest,
@@ -404,8 +448,8 @@ def load_hub(
 
 # %% ../../nbs/01_data/workshop/loading.ipynb #d17a5e76
 def load(
-    # "demo", "demo:KIND", a folder or file, "hf:NAME_OR_FOLDER", or (items, interactions[, users])
-    # data frames; items may be None
+    # "demo", "demo:KIND", a folder or file, "hf:NAME_OR_FOLDER", or data frames (items,
+    # interactions[, users[, events]]); items may be None
     source: str | Path | Sequence[pd.DataFrame | None] = "demo",
     *,
     # auto (a split column if there is one, else ratio), ratio, leave_one_out, time, cold, random
@@ -424,6 +468,8 @@ def load(
     unknown_items: str = "error",
     # which of a person's choices of one item is kept: last, first, or all
     repeats: str = "last",
+    # kinds of events that are choices, where only events are given (default: click, like, watch)
+    choice_kinds: Sequence[str] | None = None,
     seed: int = 0,
     strict: bool = False,  # strict: a missing media file is an error
     name: str | None = None,
@@ -454,15 +500,17 @@ def load(
         date_format=date_format,
         unknown_items=unknown_items,
         repeats=repeats,
+        choice_kinds=choice_kinds,
     )
     if name:
         options["name"] = name
     if isinstance(source, (tuple, list)):
-        if len(source) not in (2, 3):
+        if len(source) not in (2, 3, 4):
             raise MMRecError(
-                "give (items, interactions) or (items, interactions, users) as data frames"
+                "give (items, interactions), (items, interactions, users) or (items, "
+                "interactions, users, events) as data frames"
             )
-        return from_frames(*source, **options)
+        return from_frames(*source[:3], **dict(zip(["events"], source[3:])), **options)
     if not isinstance(source, (str, Path)):
         raise MMRecError(
             f"{one_line(repr(source))}: give a folder, demo:KIND ({', '.join(DEMO_KINDS)}) or "

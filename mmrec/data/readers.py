@@ -92,6 +92,19 @@ SYNONYMS = {
         "audio": "audiopath audiofile audiourl sound",
         "video": "videopath videofile videourl clip",
     },
+    "events": {
+        "user_id": (
+            "userid user uid customerid customer memberid visitorid accountid personid clientid"
+        ),
+        "item_id": _ITEM_IDS + " item product movie song track article news video recipe game",
+        "timestamp": "time date datetime ts createdat eventtime timestampms",
+        "slate": "slateid impressionid requestid listid",
+        "position": "pos rank slot",
+        "propensity": "propensityscore pscore probability actionprob",
+        "kind": "event eventtype eventname type action behavior behaviour feedbacktype",
+        "value": "amount reward seconds watchtime watchseconds dwelltime",
+        "policy": "policyname behaviorpolicy behaviourpolicy",
+    },
     "users": {
         "user_id": "userid user uid customerid memberid personid id",
         **{c: "" for c in MODALITIES},
@@ -690,11 +703,15 @@ _MOVIELENS = {  # files without a header, known by their names: what stands in t
 
 def read_table(
     file, kind: str, *, columns=None, text=None, sep=None, encoding=None, header=None
-) -> tuple[pd.DataFrame, Place, list[Note]]:  # kind: items, interactions, users
+) -> tuple[pd.DataFrame, Place, list[Note]]:  # kind: items, interactions, users, events
     """A table of any form, how errors call it, and notes on its form; one clear line if it cannot
     be read."""
     file, notes, first, form = Path(file), [], 1, None
-    as_given = lambda ours: kind != "interactions" or keep_as_given(ours, text)
+    as_given = lambda ours: (
+        kind not in ("interactions", "events")
+        or keep_as_given(ours, text)
+        or (kind == "events" and ours in ("kind", "policy"))
+    )
     try:
         if file.suffix == ".parquet" or _starts(file, b"PAR1"):
             table = read_parquet(file)
@@ -822,9 +839,11 @@ def _genres(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 # %% ../../nbs/01_data/workshop/readers.ipynb #7f1fa2f1
-def read_ids(column: pd.Series, place: Place) -> tuple[np.ndarray, pd.Index]:
-    """Codes and the distinct ids as text; translating distinct values only keeps ten million rows
-    cheap."""
+def read_ids(
+    column: pd.Series, place: Place, may_lack: np.ndarray | None = None
+) -> tuple[np.ndarray, pd.Index]:
+    """Codes and the distinct ids as text (code -1: none, in rows that may lack one); translating
+    distinct values only keeps ten million rows cheap."""
     try:
         codes, distinct = pd.factorize(column)
     except TypeError:
@@ -835,15 +854,19 @@ def read_ids(column: pd.Series, place: Place) -> tuple[np.ndarray, pd.Index]:
             "an id is one word or number"
         ) from None
     if column.dtype == object and any(isinstance(v, tuple) for v in distinct):
-        return read_ids(column.map(lambda v: list(v) if isinstance(v, tuple) else v), place)
+        column = column.map(lambda v: list(v) if isinstance(v, tuple) else v)
+        return read_ids(column, place, may_lack)
     found = Mistakes()
     blank = codes < 0
     if isinstance(column.dtype, pd.StringDtype) or column.dtype == object:
         empty = np.array([isinstance(v, str) and not v.strip() for v in distinct], bool)
         if empty.any():
             blank = blank | empty[codes]
-    found.rows(place, blank, lambda r: f"empty {column.name}", "fill it in or drop the row")
+    none = np.zeros(len(codes), bool) if may_lack is None else blank & may_lack
+    found.rows(place, blank & ~none, lambda r: f"empty {column.name}", "fill it in or drop the row")
     found.check()
+    if none.any():
+        codes, distinct = pd.factorize(column.where(~none))
     text = pd.Index(distinct).astype(str)
     short = (
         ~(np.abs(distinct) < 2**53)
@@ -852,7 +875,7 @@ def read_ids(column: pd.Series, place: Place) -> tuple[np.ndarray, pd.Index]:
     )
     found.rows(
         place,
-        np.asarray(short, bool)[codes],
+        np.append(np.asarray(short, bool), False)[codes],
         lambda r: (
             f"{column.name} {one_line(column.iloc[r])} was cut to a few digits by another program"
         ),
@@ -862,7 +885,7 @@ def read_ids(column: pd.Series, place: Place) -> tuple[np.ndarray, pd.Index]:
     text = text.str.replace(r"^(-?(?:0|[1-9]\d*))\.0+$", r"\1", regex=True)  # 7.0 is item 7
     if text.has_duplicates:  # 7 and "7" in one column
         again, text = pd.factorize(text)
-        codes, text = again[codes], pd.Index(text)
+        codes, text = np.append(again, -1)[codes], pd.Index(text)
     return codes, text
 
 # %% ../../nbs/01_data/workshop/readers.ipynb #4c17f6e5
@@ -1297,6 +1320,7 @@ _FILE_NAMES = {
     ),
     "interactions": "interactions interaction ratings reviews clicks choices plays",
     "users": "users user people customers",
+    "events": "events impressions",
 }
 
 _NO_TABLES = tuple(
@@ -1305,8 +1329,8 @@ _NO_TABLES = tuple(
 
 
 def find_tables(folder: Path) -> tuple[dict[str, Path], list[Note]]:
-    """The files of a folder that hold items, interactions and users, and a note on tables that are
-    not read."""
+    """The files of a folder that hold items, interactions, users and events, and a note on tables
+    that are not read."""
     files: dict[str, list[Path]] = {}
     found: dict[str, Path] = {}
     others: dict[str, list[Path]] = {}
