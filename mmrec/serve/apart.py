@@ -134,6 +134,17 @@ class Apart:
         parts = tuple(x.get(str(i)) for i in range(int(x["parts"])))
         return parts[0] if x["alone"] else parts
 
+    def warm(self) -> None:
+        "Start a helper before somebody waits for it: it loads its libraries for seconds."
+        try:
+            helper = self.free.get_nowait()
+        except queue.Empty:
+            return  # all are at work
+        try:
+            helper = self.start() if helper is None else helper
+        finally:
+            self.free.put(helper)
+
     def start(self) -> subprocess.Popen:
         "A helper that waits for jobs."
         code = f"from mmrec.serve.apart import work; work({self.seconds}, {self.megabytes})"

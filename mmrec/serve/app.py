@@ -9,6 +9,7 @@ import base64
 import hashlib
 import html
 import importlib.resources
+import io
 import json
 import logging
 import os
@@ -50,7 +51,9 @@ try:
     from fastapi.security import HTTPBearer
     from fastapi_offline import FastAPIOffline
     from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-    from pydantic import BaseModel, ConfigDict, Field
+    from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+    from pydantic.json_schema import SkipJsonSchema
+    from pydantic_core import core_schema
 except ImportError as e:
     raise MMRecError(
         f"the web service needs {e.name}; install it with: pip install 'mmrec[serve]'"
@@ -64,7 +67,16 @@ class Strict(BaseModel):
 
 
 Id = Annotated[str, Field(min_length=1, max_length=1000)]
-Count = Annotated[int, Field(ge=1, le=1000, description="how many; at most 1000")]
+
+
+def as_whole(value: Any) -> Any:
+    "55.0 is a whole number to JSON."
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Count = Annotated[
+    int, Field(ge=1, le=1000, description="how many; at most 1000"), BeforeValidator(as_whole)
+]
 
 
 class Range(Strict):
@@ -436,7 +448,25 @@ def add_questions(app: Any, service: Service) -> None:
         return {"items": service.cards(table)}
 
 # %% ../../nbs/14_serve/3_app.ipynb #6dcbdcb8
-Upload = Annotated[UploadFile | None, File()]
+class Upload(UploadFile):
+    "A file of a form; a part of it that comes without the name of a file is its content."
+
+    @classmethod
+    def of(cls, part: Any) -> UploadFile:
+        "The part as a file."
+        if isinstance(part, str):
+            content = part.encode()
+            return UploadFile(io.BytesIO(content), size=len(content), filename="")
+        return part
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        "How a form's part becomes one."
+        return core_schema.no_info_plain_validator_function(cls.of)
+
+
+# it may be left out; a form knows no null
+OneFile = Annotated[Upload | SkipJsonSchema[None], File()]
 
 
 def add_likeness(app: Any, service: Service) -> None:
@@ -462,9 +492,9 @@ def add_likeness(app: Any, service: Service) -> None:
     @app.post("/search", response_model=Cards, responses=PROBLEMS)
     def search(
         text: Annotated[str, Form(max_length=5000)] = "",
-        image: Upload = None,
-        audio: Upload = None,
-        video: Upload = None,
+        image: OneFile = None,
+        audio: OneFile = None,
+        video: OneFile = None,
         k: Annotated[int, Form(ge=1, le=1000)] = 10,
         to: Annotated[str, Form(max_length=50)] = "",
     ):
@@ -506,9 +536,9 @@ def add_catalogue(app: Any, service: Service) -> None:
     def add(
         item_id: Annotated[str, Form(min_length=1, max_length=200)],
         text: Annotated[str, Form(max_length=5000)] = "",
-        image: Upload = None,
-        audio: Upload = None,
-        video: Upload = None,
+        image: OneFile = None,
+        audio: OneFile = None,
+        video: OneFile = None,
         metadata: Annotated[str, Form(max_length=10000)] = "",
     ):
         """A new item, from now on in every ranking, also after a restart (if the service keeps
@@ -780,6 +810,8 @@ def make_app(
         loaded = threading.Event()
 
         def load():
+            if set(bundle.manifest["encoders"]) - {"text"}:
+                service.apart.warm()
             warm_up(service.bundle)
             service.ready = True
             loaded.set()
