@@ -1,0 +1,11 @@
+from .semantic_ids import Quantizer as Quantizer
+from .semantic_ids import nearest_rows as nearest_rows
+from .semantic_ids import ResidualKMeans as ResidualKMeans
+from .semantic_ids import RQVAE as RQVAE
+from .semantic_ids import collisions as collisions
+from .semantic_ids import unique_ids as unique_ids
+from .semantic_ids import SemanticIds as SemanticIds
+from .semantic_ids import shared_id_metrics as shared_id_metrics
+from .semantic_ids import behaviour_vectors as behaviour_vectors
+from .semantic_ids import foretold as foretold
+from .semantic_ids import unit_rows as unit_rows
