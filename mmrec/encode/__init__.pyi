@@ -10,6 +10,7 @@ from .encoders import TextEncoder as TextEncoder
 from .encoders import ImageEncoder as ImageEncoder
 from .encoders import AudioEncoder as AudioEncoder
 from .encoders import VideoEncoder as VideoEncoder
+from .encoders import text_model as text_model
 from .encoders import default_encoders as default_encoders
 from .encoders import JointEncoder as JointEncoder
 from .encoders import joint_encoders as joint_encoders

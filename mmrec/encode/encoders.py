@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['EncoderProtocol', 'Encoder', 'pool_tokens', 'TextEncoder', 'ImageEncoder', 'AudioEncoder', 'VideoEncoder',
-           'default_encoders', 'JointEncoder', 'joint_encoders']
+           'text_model', 'default_encoders', 'JointEncoder', 'joint_encoders']
 
 # %% ../../nbs/04_encode/1_encoders.ipynb #c9d175c5
 import copy, functools, hashlib, json, re, threading
@@ -20,7 +20,8 @@ from ..data.basics import best_device, seeded
 from ..data.dataset import Dataset
 from ..environment import MMRecError
 from ..preprocess.media import MediaError, clean_text, image_transform, log_mel, read_audio
-from ..preprocess.media import library_preprocessing, read_frames, read_image, resample
+from ..preprocess.media import catalogue_languages, library_preprocessing, read_frames
+from ..preprocess.media import read_image, resample
 from .folding import fold_if_same
 from .pretrained import MusiCNN, PACKAGED, load_lite0, load_musicnn, locate
 
@@ -209,10 +210,10 @@ _foreign = re.compile(r"[^\x00-\u024f\u2000-\u206f]")  # other than Latin letter
 _one_at_a_time = threading.Lock()
 
 
-def _tokenize(texts: list[str], tokenizer, max_length: int) -> dict[str, Tensor]:
+def _tokenize(texts: list[str], tokenizer, max_length: int, prefix: str = "") -> dict[str, Tensor]:
     with _one_at_a_time:
         out = tokenizer(
-            texts,
+            [prefix + t for t in texts],
             padding=True,
             truncation=True,
             max_length=max_length,
@@ -238,9 +239,14 @@ class TextEncoder(Encoder):
         source: str = "text",  # source="title" reads that column and names its vectors so
         pretrained: bool = True,
         device: str | torch.device | None = None,
+        prefix: str | None = None,  # stands before each text; None: as the packaged model wants it
     ):
         said = dict(pooling=pooling, layer=layer, max_length=max_length, normalize=normalize)
-        super().__init__(name, pretrained, device, **said)
+        # E5 was trained with one; between things of one kind both sides take "query: "
+        self.prefix = {"e5": "query: "}.get(name, "") if prefix is None else prefix
+        super().__init__(
+            name, pretrained, device, **said, **({"prefix": self.prefix} if self.prefix else {})
+        )
         self.pooling, self.layer, self.normalize = pooling, layer, normalize
         self.source = self.key = source
 
@@ -260,14 +266,17 @@ class TextEncoder(Encoder):
     def collate(self) -> Callable:
         "Texts -> tokens, padded to the longest."
         length = self.preprocessing["max_length"]
-        return partial(_tokenize, tokenizer=self.tokenizer, max_length=length)
+        return partial(_tokenize, tokenizer=self.tokenizer, max_length=length, prefix=self.prefix)
 
     def lengths(self, texts: list[str]) -> list[int]:
         """Tokens of each text, by which batches are planned: with characters a batch would hold 6 %
         more padding."""
         how = dict(max_length=self.preprocessing["max_length"], return_attention_mask=False)
         # only the counts are kept
-        parts = ([clean_text(t) for t in texts[a : a + 1000]] for a in range(0, len(texts), 1000))
+        parts = (
+            [self.prefix + clean_text(t) for t in texts[a : a + 1000]]
+            for a in range(0, len(texts), 1000)
+        )
         with _one_at_a_time:
             read = (self.tokenizer(part, truncation=True, **how)["input_ids"] for part in parts)
             return [len(ids) for part in read for ids in part]
@@ -652,11 +661,19 @@ class VideoEncoder(Encoder):
         return torch.cat([v, heard], 1)
 
 # %% ../../nbs/04_encode/1_encoders.ipynb #6013ad1c
+def text_model(dataset: Dataset) -> str:
+    """The packaged text model for a catalogue: `minilm` where at least four fifths of it are
+    English, `e5`, which reads a hundred languages, where they are not."""
+    texts = dataset.items["text"][dataset.has("text")] if "text" in dataset.items else []
+    said = catalogue_languages(map(str, texts))
+    return "minilm" if not said or said.get("en", 0) >= 0.8 else "e5"
+
+
 def default_encoders(dataset: Dataset, device: str | torch.device | None = None) -> list[Encoder]:
-    "One packaged encoder for each raw modality that the items have."
+    "One packaged encoder for each raw modality that the items have; for text by its language."
     image = ImageEncoder(device=device)
     packaged: dict[str, Callable[[], Encoder]] = {
-        "text": lambda: TextEncoder(device=device),
+        "text": lambda: TextEncoder(text_model(dataset), device=device),
         "image": lambda: image,
         "audio": lambda: AudioEncoder(device=device),
         "video": lambda: VideoEncoder(image),

