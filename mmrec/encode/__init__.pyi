@@ -24,3 +24,7 @@ from .finetuning import LabelObjective as LabelObjective
 from .finetuning import label_matrix as label_matrix
 from .finetuning import finetune as finetune
 from .finetuning import save_encoder as save_encoder
+from .speech import Transcript as Transcript
+from .speech import transcribe as transcribe
+from .speech import read_sound as read_sound
+from .speech import word_error_rate as word_error_rate
