@@ -41,7 +41,12 @@ def statements(source: str) -> list[ast.stmt]:
 
 def digest(nodes) -> str:  # statements
     "Eight hexadecimal digits of what the statements say."
-    return hashlib.sha256(canonical(list(nodes)).encode()).hexdigest()[:8]
+    return digest_of(map(canonical, nodes))
+
+
+def digest_of(texts) -> str:  # canonical texts of statements
+    "Eight hexadecimal digits of statements whose canonical text is known."
+    return hashlib.sha256(f"[{','.join(texts)}]".encode()).hexdigest()[:8]
 
 # %% ../../nbs/01_data/workshop/provenance.ipynb #b0010011
 def root_name(node: ast.AST) -> str | None:
@@ -174,6 +179,8 @@ class _Names:
 class _Reach(_Names):
     "What a statement mentions, and what a page reaches."
 
+    _known: dict
+
     def mentioned(self, inside: Module, statement: ast.AST) -> set:
         "(module, name) for everything of the package that a statement mentions."
         found: set[tuple] = set()
@@ -201,6 +208,15 @@ class _Reach(_Names):
                 todo += [(child, local) for child in ast.iter_child_nodes(node)]
         return found
 
+    def _asked(self, kind: str, inside: Module, statement: ast.stmt):
+        "What a statement of the package mentions, or its text: found once for all pages."
+        key = kind, id(statement)  # the module keeps its statements alive
+        if key not in self._known:
+            self._known[key] = (
+                self.mentioned(inside, statement) if kind == "mentioned" else canonical(statement)
+            )
+        return self._known[key]
+
     def reach(self, page: Module) -> dict[str, set[str]]:
         "Module -> names in it that a page can reach."
         found: dict[str, set[str]] = {}
@@ -216,7 +232,7 @@ class _Reach(_Names):
             for s in [s for n in new for s in here.defined.get(n, [])] + acts:
                 todo |= {
                     (m, n)
-                    for m, n in self.mentioned(here, s)
+                    for m, n in self._asked("mentioned", here, s)
                     if n is None or n not in found.get(m, ())
                 }
         return found
@@ -230,7 +246,7 @@ class Package(_Reach):
             spec = importlib.util.find_spec("mmrec")
             root = Path(spec.origin).parent if spec and spec.origin else Path()
         self.root = Path(root)
-        self.modules = {}
+        self.modules, self._known = {}, {}
         for f in sorted(self.root.rglob("*.py")):
             parts = f.relative_to(self.root).with_suffix("").parts
             if parts[-1] == "_modidx":
@@ -249,8 +265,10 @@ class Package(_Reach):
             if m == "data.provenance":
                 continue  # how hashes are made changes no number
             here = self.modules[m]
-            code[m] = digest(
-                s for n in sorted(names) for s in (here.defined[n] if n else here.acts)
+            code[m] = digest_of(
+                self._asked("text", here, s)
+                for n in sorted(names)
+                for s in (here.defined[n] if n else here.acts)
             )
         return {"page": digest(own), "code": code}
 
