@@ -370,7 +370,8 @@ def rounds_of(
 ) -> LoggedRounds:
     "The shown items of an event log, each with what followed; checked."
     shown = _shown_rows(events, n_actions, (*filter(None, (contexts,)), clusters))
-    key = lambda x: x["slate"].to_numpy() * n_actions + x["item"].to_numpy()
+    number = pd.Series(pd.factorize(events["slate"])[0], events.index)
+    key = lambda x: number[x.index].to_numpy() * n_actions + x["item"].to_numpy()
     # somewhere twice in a slate: what followed belongs to the first place
     first = ~pd.Series(key(shown)).duplicated().to_numpy()
     earned = events[(events["kind"] == reward) & (events["item"] >= 0)]
@@ -399,13 +400,17 @@ def _shown_rows(events: pd.DataFrame, n_actions: int, more: tuple) -> pd.DataFra
     lacks = [c for c in wanted if c not in events]
     if lacks:
         raise MMRecError(f"events: no column {', '.join(lacks)}; an event log has {_EVENTS}")
+    if not events.index.is_unique:
+        raise MMRecError("events: an index that names rows twice; reset_index(drop=True) first")
     shown = events[events["kind"] == "shown"]
+    if not (shown["position"] > 0).any():  # places were not logged: all alike
+        shown = shown.assign(position=1)
     if not len(shown):
         raise MMRecError("events: no row of kind 'shown'; without what was shown nothing is known")
     for bad, what, remedy in (
         (~shown["item"].between(0, n_actions - 1), "an unknown item", "give its row of the items"),
         (shown["propensity"].isna(), "no propensity", "log the probability of what is shown"),
-        (shown["position"].isna(), "no position", "count from 1"),
+        (~(shown["position"] > 0), "no position", "count from 1"),
     ):
         if bad.any():
             raise MMRecError(
