@@ -26,3 +26,4 @@ from .bandits import LinUCB as LinUCB
 from .bandits import LinearThompson as LinearThompson
 from .bandits import BetaThompson as BetaThompson
 from .bandits import load_bandit as load_bandit
+from .environment import VisitEnv as VisitEnv
