@@ -18,3 +18,13 @@ from .tuning import Search as Search
 from .tuning import tune as tune
 from .tuning import over_seeds as over_seeds
 from .ceiling import demo_ceiling as demo_ceiling
+from .clicks import click_auc as click_auc
+from .clicks import person_auc as person_auc
+from .clicks import grouped_auc as grouped_auc
+from .clicks import click_log_loss as click_log_loss
+from .clicks import calibration_table as calibration_table
+from .clicks import calibration_error as calibration_error
+from .clicks import plot_calibration as plot_calibration
+from .clicks import slate_ndcg as slate_ndcg
+from .clicks import click_result as click_result
+from .clicks import paired_auc as paired_auc

@@ -1,0 +1,14 @@
+from .features import RankInputs as RankInputs
+from .features import FeatureColumn as FeatureColumn
+from .features import Category as Category
+from .features import Cross as Cross
+from .features import Moment as Moment
+from .features import Numeric as Numeric
+from .features import PastCount as PastCount
+from .features import Vector as Vector
+from .features import History as History
+from .features import Match as Match
+from .features import RankFeatures as RankFeatures
+from .features import default_columns as default_columns
+from .features import choice_rows as choice_rows
+from .features import shown_rows as shown_rows
