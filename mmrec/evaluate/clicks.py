@@ -5,7 +5,7 @@ __all__ = ['click_auc', 'person_auc', 'grouped_auc', 'click_log_loss', 'calibrat
            'plot_calibration', 'slate_ndcg', 'click_result', 'paired_auc']
 
 # %% ../../nbs/02_evaluate/5_clicks.ipynb #9115bd93
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np, pandas as pd
 from jaxtyping import Float, Int
@@ -116,7 +116,7 @@ def plot_calibration(
     p: Float[np.ndarray, "rows"],
     bins: int = 10,
     ax: "Axes | None" = None,
-    **style: str,
+    **style: Any,
 ) -> "Axes":
     "Click rate over predicted probability, a point a bin with twice its standard error."
     import matplotlib.pyplot as plt
@@ -125,7 +125,8 @@ def plot_calibration(
     top = float(max(t["p"].max(), t["clicked"].max()))
     ax.plot([0, top], [0, top], color="0.6", ls=":")
     error = 2 * np.sqrt(t["clicked"] * (1 - t["clicked"]) / t["rows"])
-    ax.errorbar(t["p"], t["clicked"], error, **({"color": "black", "marker": "o", "ms": 4} | style))
+    look: dict[str, Any] = {"color": "black", "marker": "o", "ms": 4} | style
+    ax.errorbar(t["p"], t["clicked"], error, **look)
     ax.set(xlabel="predicted probability", ylabel="click rate")
     return ax
 

@@ -12,3 +12,10 @@ from .features import RankFeatures as RankFeatures
 from .features import default_columns as default_columns
 from .features import choice_rows as choice_rows
 from .features import shown_rows as shown_rows
+from .models import Ranker as Ranker
+from .models import LogisticRanker as LogisticRanker
+from .models import LightGBMRanker as LightGBMRanker
+from .models import NeuralRanker as NeuralRanker
+from .models import DeepFM as DeepFM
+from .models import DCNv2 as DCNv2
+from .models import DIN as DIN

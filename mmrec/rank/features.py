@@ -24,10 +24,11 @@ from ..recommend.storage import Stored, _learned, read_model
 class RankInputs:
     "What a ranking model reads of some rows; `inputs[rows]` are some of them."
 
-    codes: Int[np.ndarray, "rows fields"]  # 0: never seen in training, 1: missing
-    dense: Float[np.ndarray, "rows numbers"]
-    item: Int[np.ndarray, "rows"]  # item row + 1; 0: an item that is not in the catalogue
-    history: Int[np.ndarray, "rows length"]  # item row + 1, newest first; 0: nothing more
+    # arrays, or tensors where a network reads them
+    codes: Any  # Int [rows, fields]; 0: never seen in training, 1: missing
+    dense: Any  # Float [rows, numbers]
+    item: Any  # Int [rows]: item row + 1; 0: an item that is not in the catalogue
+    history: Any  # Int [rows, length]: item row + 1, newest first; 0: nothing more
 
     def __len__(self) -> int:
         return len(self.item)
@@ -235,10 +236,11 @@ class Numeric(FeatureColumn):
 
 
 class PastCount(FeatureColumn):
-    "log(1 + how often before the row's moment), by `user`, `item` or columns of the catalogue."
+    """log(1 + how often before the row's moment), by `user`, `item` or columns of the catalogue;
+    `relative`: less the same of the mean of all, which grows with the log."""
 
-    def __init__(self, *columns: str):
-        super().__init__(columns=list(columns))
+    def __init__(self, *columns: str, relative: bool = False):
+        super().__init__(columns=list(columns), relative=relative)
 
     def reads(self) -> list[str]:
         "What it counts by, and the moment."
@@ -247,7 +249,11 @@ class PastCount(FeatureColumn):
     def numbers(self, rows: "_Rows", learned: dict) -> Float[np.ndarray, "rows 1"]:
         "One number a row."
         first, end = rows.before(tuple(self["columns"]))
-        return np.log1p(end - first)[:, None]
+        n = np.log1p(end - first)
+        if self["relative"]:
+            first, end = rows.before(())
+            n = n - np.log1p((end - first) / rows.f.combinations(self["columns"]))
+        return n[:, None]
 
 # %% ../../nbs/12_rank/1_features.ipynb #6e8b4da3
 class Vector(FeatureColumn):
@@ -478,6 +484,11 @@ class _Memory(_Catalogue):
             key = key * (whole + 1) + code + 1
         return key
 
+    def combinations(self, by: Sequence[str]) -> int:
+        "How many different things can be counted by these columns."
+        sizes = [len(getattr(self, f"{c}_ids_") if c in WHO else self.coded(c)[1]) for c in by]
+        return max(1, int(np.prod(sizes)))
+
     def past(self, by: tuple[str, ...]) -> Past:
         "The past sorted by these columns; sorted once."
         make = lambda: Past(self.key(by, self.past_user_, self.past_item_), self.past_time_)
@@ -622,7 +633,8 @@ def default_columns(dataset: Dataset, length: int = 20) -> list[FeatureColumn]:
             elif 1 < different <= max(20, len(table) // 10):
                 lines.append(Category(f"{who}.{c}"))
     if dataset.has_time:
-        lines += [PastCount("item"), PastCount("user"), History(length)]
+        counts = [PastCount(who, relative=True) for who in ("item", "user")]
+        lines += [*counts, History(length)]
     modalities = [m for m, f in dataset.features.items() if f.present.any()]
     lines += [Vector(m) for m in modalities]
     return [*lines, Match(length)] if modalities and dataset.has_time else lines
