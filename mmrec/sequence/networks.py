@@ -4,9 +4,11 @@
 __all__ = ['Block', 'blocks', 'Loss', 'losses', 'SequenceRecommender', 'SASRec', 'GRU4Rec']
 
 # %% ../../nbs/10_sequence/2_networks.ipynb #1a049d67
-import hashlib, json
+import hashlib, json, threading
+from collections import OrderedDict
 from functools import partial, reduce
 from pathlib import Path
+from typing import Any
 
 import numpy as np, pandas as pd, scipy.sparse as sp, torch
 import torch.nn.functional as F
@@ -501,6 +503,7 @@ class _Towers(_Steps):
     items_: Float[Tensor, "towers items dim"]
     trunks_: Float[Tensor, "towers weights"]
     _ready: list[Trunk] | None
+    _states: Any
 
     def _fit_tower(
         self, t: int, dataset: Dataset, h: Histories, cut: Histories, bar, stop: int | None
@@ -553,7 +556,8 @@ class _Towers(_Steps):
 
     def _keep(self, net) -> None:
         items, trunk = self._weights(net)
-        self.items_, self.trunks_, self._ready = items[None], trunk[None], None
+        self.items_, self.trunks_ = items[None], trunk[None]
+        self._ready = self._states = None
 
     def _valid(self, dataset: Dataset, epoch: int) -> float:
         "The metric of validation, or the number of the epoch where there is none."
@@ -614,37 +618,59 @@ class _Clicks(_Towers):
     def _similar(self, row):
         return torch.einsum("tid,td->i", self.items_, self.items_[:, row])
 
-    def follow(self) -> "Follow":
-        "Somebody who is about to click: `click(item_id)` gives the scores of all items after it."
-        self._fitted()
-        return Follow(self)
-
 # %% ../../nbs/10_sequence/2_networks.ipynb #98df65d3
+class _States:
+    "States after the histories asked for last, within `most` bytes; several may ask at once."
+
+    def __init__(self, most: int = 2**26):
+        self.most, self.size, self.lock = most, 0, threading.Lock()
+        self.found: OrderedDict[bytes, tuple[int, list]] = OrderedDict()
+
+    def __reduce__(self):
+        return _States, (self.most,)  # a copy begins empty
+
+    def after(self, rows: Int[np.ndarray, "choices"]) -> tuple[int, list | None]:
+        "How many of these choices have been read, and for each tower its guess and states."
+        with self.lock:
+            for n in range(len(rows), 0, -1):
+                if (key := rows[:n].tobytes()) in self.found:
+                    self.found.move_to_end(key)
+                    return n, self.found[key][1]
+        return 0, None
+
+    def put(self, rows: Int[np.ndarray, "choices"], instead: int, towers: list) -> None:
+        "Keep what came after these choices in place of what came after the first `instead`."
+        size = sum(map(_bytes, towers))
+        with self.lock:
+            for key in (rows[:instead].tobytes(), rows.tobytes()):
+                self.size -= self.found.pop(key, (0, []))[0]
+            self.found[rows.tobytes()] = size, towers
+            self.size += size
+            while self.size > self.most:
+                self.size -= self.found.popitem(last=False)[1][0]
+
+
+def _bytes(x) -> int:
+    "Memory that states hold on to."
+    if isinstance(x, Tensor):
+        return x.untyped_storage().nbytes()
+    return sum(map(_bytes, x)) if isinstance(x, (list, tuple)) else 8
+
+# %% ../../nbs/10_sequence/2_networks.ipynb #98df65d6
 class Follow:
-    "One person's clicks, with the states that are kept between them."
+    "One person's clicks; each is one step."
 
     def __init__(self, model: "SequenceRecommender"):
-        self.model = model
-        self.seen: list[int] = []
-        self.states: list | None = None
+        self.model, self.seen = model, np.zeros(0, np.int64)
         self.index = pd.Index(model.item_ids_)
 
-    @torch.no_grad()
     def click(self, item_id: str) -> Float[Tensor, "items"]:
         "Scores of all items after one more click."
         row = self.index.get_indexer([str(item_id)])[0]
         if row < 0:
             raise UnknownId(f"item_id '{item_id}' was not there when this model was fitted")
-        m, new = self.model, [row]
-        self.seen.append(row)
-        if self.states is None or self.states[0][0] >= m.length:
-            new, self.states = self.seen[-max(1, m.length // 2) :], [None] * len(m.items_)
-        out = torch.zeros(m.items_.shape[1])
-        for t, (v, trunk) in enumerate(zip(m.items_, m._trunks())):
-            side = trunk.side and torch.zeros(1, len(new), trunk.side.in_features)
-            guess, self.states[t] = trunk(v[new][None], side, self.states[t])
-            out = out + v @ guess[0, -1]
-        return out / len(m.items_)
+        self.seen = np.append(self.seen, row)[-self.model.length - 1 :]
+        return self.model._clicked(self.seen)
 
 # %% ../../nbs/10_sequence/2_networks.ipynb #98df65d5
 class SequenceRecommender(_Clicks, Sequential):
@@ -680,7 +706,34 @@ class SequenceRecommender(_Clicks, Sequential):
         ]
         self.best_epochs_ = [e["epoch"] + 1 for e in best]
         self.items_, self.trunks_ = torch.stack(vectors), torch.stack(trunks)
-        self._ready = None  # networks are rebuilt from these weights
+        self._ready = self._states = None  # networks are rebuilt from these weights
+
+    def follow(self) -> Follow:
+        "Somebody who is about to click: `click(item_id)` gives the scores of all items after it."
+        self._fitted()
+        return Follow(self)
+
+    def _clicked(self, rows):
+        if not 0 < len(rows) <= self.length:  # nothing, or more than fits: all of it is read anew
+            return super()._clicked(rows)
+        if (kept := getattr(self, "_states", None)) is None:
+            kept = self._states = _States()
+        n, towers = kept.after(rows)
+        if towers is None or n < len(rows):
+            towers = self._go_on(rows[n:], towers)
+            kept.put(rows, n, towers)
+        guesses = zip(self.items_, towers)
+        return reduce(torch.add, [v @ guess for v, (guess, _) in guesses]) / len(towers)
+
+    @torch.no_grad()
+    def _go_on(self, rows, towers: list | None) -> list:
+        "Each tower's guess and states after some more choices."
+        after, new = [], torch.from_numpy(rows)
+        for t, (v, trunk) in enumerate(zip(self.items_, self._trunks())):
+            side = trunk.side and torch.zeros(1, len(new), trunk.side.in_features)
+            guess, states = trunk(v[new][None], side, towers and towers[t][1])
+            after.append((guess[0, -1].clone(), states))
+        return after
 
 # %% ../../nbs/10_sequence/2_networks.ipynb #35b6f6ae
 class SASRec(SequenceRecommender):

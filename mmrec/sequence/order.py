@@ -308,7 +308,11 @@ class Sequential(Recommender):
         if user is not None:
             user = self._user_rows([user])[0]
             old = self.values_[self.offsets_[user] : self.offsets_[user + 1]]
-        return self.score_sequence(Histories.from_lists([[*old, *clicks]]))[0]
+        return self._clicked(np.array([*old, *clicks], np.int64))
+
+    def _clicked(self, rows: Int[np.ndarray, "choices"]) -> Float[torch.Tensor, "items"]:
+        "Scores after these item rows; a model that keeps states takes one step."
+        return self.score_sequence(Histories.from_lists([rows.tolist()]))[0]
 
     def next_items(
         self, item_ids: str | list[str], k: int = 10, exclude_seen: bool = True

@@ -5,7 +5,7 @@ __all__ = ['Beside', 'carried_by']
 
 # %% ../../nbs/10_sequence/3_voices.ipynb #c2072fc5
 import numpy as np, pandas as pd, torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from sklearn.base import clone
 from torch import Tensor
 
@@ -32,10 +32,11 @@ class Beside(Sequential):
         ahead: int | None = 1,
         most: int = 2000,
         rounds: int = 2,
+        prefit: bool = False,  # the recommenders are fitted already: taken as they are
     ):
         self.first, self.second, self.third, self.fourth = first, second, third, fourth
         self.weights, self.metric, self.ahead = weights, metric, ahead
-        self.most, self.rounds = most, rounds
+        self.most, self.rounds, self.prefit = most, rounds, prefit
 
     def _given(self) -> list[Recommender]:
         if hasattr(self, "voice0_"):
@@ -66,7 +67,9 @@ class Beside(Sequential):
             raise MMRecError(f"Beside: weights={self.weights!r:.60}; numbers, one of them not 0")
         for m in asked:
             check_reads_histories(m, "Beside")
-        voices = [clone(m).fit(dataset) for m in asked]
+        voices = asked if self.prefit else [clone(m).fit(dataset) for m in asked]
+        for m in voices:
+            m.check(dataset)
         self.voice0_, self.voice1_, self.voice2_, self.voice3_ = voices + [None] * (4 - len(voices))
         self.weights_ = weights.tolist()
         if self.weights is None and dataset.valid.nnz:
@@ -96,6 +99,12 @@ class Beside(Sequential):
     def _next(self, h):
         return _Sum(self.voices(), self.weights_).score_sequence(h)
 
+    def _clicked(self, rows):
+        if not len(rows):
+            return super()._clicked(rows)
+        used = [(v, w) for v, w in zip(self.voices(), self.weights_) if w]
+        return sum(w * standard(_after_clicks(v, rows).float()[None])[0] for v, w in used)
+
 
 class _Sum:
     "Weighted sum of standardised scores."
@@ -119,6 +128,13 @@ class _Kept:
         if at not in self.said:
             self.said[at] = score_sequence(self.voice, h)
         return self.said[at]
+
+
+def _after_clicks(model: Recommender, rows: Int[np.ndarray, "choices"]) -> Float[Tensor, "items"]:
+    "Any recommender's scores after these item rows, from kept states where it has some."
+    if isinstance(model, Sequential):
+        return model._clicked(rows)
+    return score_sequence(model, Histories.from_lists([rows.tolist()]))[0]
 
 # %% ../../nbs/10_sequence/3_voices.ipynb #3e1847cd
 def carried_by(
