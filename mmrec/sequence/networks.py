@@ -6,7 +6,7 @@ __all__ = ['Block', 'blocks', 'Loss', 'losses', 'SequenceRecommender', 'SASRec',
 # %% ../../nbs/10_sequence/2_networks.ipynb #1a049d67
 import hashlib, json, threading
 from collections import OrderedDict
-from functools import partial, reduce
+from functools import partial, partialmethod, reduce
 from pathlib import Path
 from typing import Any
 
@@ -28,30 +28,34 @@ from .order import Histories, Sequential, evaluate_next, next_length, stretches
 
 # %% ../../nbs/10_sequence/2_networks.ipynb #be9e0163
 class Attention(nn.Module):
-    "Causal self-attention (Vaswani et al. 2017); `relative` adds a learned bias for distances."
+    "Causal self-attention (Vaswani et al. 2017); learned biases for distances and for time gaps."
 
-    def __init__(self, dim: int, heads: int, dropout: float, relative: bool):
+    def __init__(self, dim: int, heads: int, dropout: float, relative: bool, times: bool = False):
         super().__init__()
         if dim % heads:
             raise MMRecError(f"heads={heads} does not divide dim={dim}")
         self.heads, self.dropout = heads, dropout
         self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
         self.bias = nn.Parameter(torch.zeros(heads, 32)) if relative else None
+        self.late = nn.Parameter(torch.zeros(heads, 32)) if times else None
 
-    def forward(self, x: Float[Tensor, "rows new dim"], state=None):
+    def forward(self, x: Float[Tensor, "rows new dim"], state=None, when=None):
         "What each new place takes from itself and those before it, and the state to go on from."
         n, t, d = x.shape
         q, k, v = self.qkv(x).view(n, t, 3, self.heads, d // self.heads).permute(2, 0, 3, 1, 4)
         if state is not None:
             k, v = torch.cat([state[0], k], 2), torch.cat([state[1], v], 2)
+            when = None if when is None else torch.cat([state[2], when], 1)
         place = torch.arange(k.shape[2], device=x.device)
         distance = place[-t:, None] - place
         fit = q @ k.transpose(-1, -2) / (d // self.heads) ** 0.5
         if self.bias is not None:
             fit = fit + self.bias[:, distance_bucket(distance)]
+        if self.late is not None and when is not None:
+            fit = fit + self.late[:, gap_bucket(when[:, -t:, None] - when[:, None])].transpose(0, 1)
         share = fit.masked_fill(distance < 0, -torch.inf).softmax(-1)
         y = F.dropout(share, self.dropout, self.training) @ v
-        return self.out(y.transpose(1, 2).reshape(n, t, d)), (k, v)
+        return self.out(y.transpose(1, 2).reshape(n, t, d)), (k, v, when)
 
 
 def distance_bucket(distance: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
@@ -59,11 +63,17 @@ def distance_bucket(distance: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
     far = 16 + 4 * torch.log2(distance.clamp(min=16) / 16.0)
     return torch.where(distance < 16, distance.clamp(min=0), far.long().clamp(max=31))
 
+
+def gap_bucket(gap: Float[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
+    "0 for no time at all, then one number for each doubling from a 1024th of the unit, up to 31."
+    return torch.where(gap > 0, (11 + torch.log2(gap.clamp(min=1e-9))).long().clamp(1, 31), 0)
+
 # %% ../../nbs/10_sequence/2_networks.ipynb #d2026126
 class Block(nn.Module):
     "Base of all blocks: `forward(x, state)` gives what comes out and the state to go on from."
 
     places = False  # whether the trunk adds a vector for each place
+    times = False  # whether it can read how much time lies between choices
 
 
 def blocks() -> dict[str, type[Block]]:
@@ -89,18 +99,20 @@ class TransformerBlock(Block):
 
 
 class GatedBlock(Block):
-    "Attention by distance and a gated feed-forward, both added through a gate."
+    "Attention by distance, and by time if wanted, and a gated feed-forward, added through gates."
 
-    def __init__(self, dim: int, heads: int, dropout: float):
+    times = True
+
+    def __init__(self, dim: int, heads: int, dropout: float, times: bool = False):
         super().__init__()
-        self.attend, self.drop = Attention(dim, heads, dropout, True), nn.Dropout(dropout)
+        self.attend, self.drop = Attention(dim, heads, dropout, True, times), nn.Dropout(dropout)
         self.before, self.between = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.up, self.down = nn.Linear(dim, 4 * dim), nn.Linear(2 * dim, dim)
         self.gates = nn.ModuleList(nn.Linear(dim, dim) for _ in range(2))
 
-    def forward(self, x, state=None):
+    def forward(self, x, state=None, when=None):
         z = self.before(x)
-        y, state = self.attend(z, state)
+        y, state = self.attend(z, state, when)
         x = x + self.drop(y) * self.gates[0](z).sigmoid()
         z = self.between(x)
         a, b = self.up(z).chunk(2, -1)
@@ -131,17 +143,22 @@ class Trunk(nn.Module):
         dropout: float,
         length: int,
         side: int = 0,
+        times: bool = False,
     ):
         super().__init__()
         if block not in blocks():
             raise MMRecError(f"block={block!r} is not known; use one of {', '.join(blocks())}")
-        self.blocks = nn.ModuleList(blocks()[block](dim, heads, dropout) for _ in range(layers))
+        if times and not blocks()[block].times:
+            raise MMRecError(f"times=True: block '{block}' does not read time; take 'gated'")
+        self.times, more = times, {"times": True} if times else {}
+        made = (blocks()[block](dim, heads, dropout, **more) for _ in range(layers))
+        self.blocks = nn.ModuleList(made)
         places = blocks()[block].places
         self.place = nn.Parameter(torch.randn(length, dim) * 0.02) if places else None
         self.side = nn.Linear(side, dim, bias=False) if side else None
         self.norm, self.drop = nn.LayerNorm(dim), nn.Dropout(dropout)
 
-    def forward(self, v: Float[Tensor, "rows new dim"], side=None, states=None):
+    def forward(self, v: Float[Tensor, "rows new dim"], side=None, states=None, when=None):
         "Guesses at the new places, and the states to go on from."
         done, states = (0, [None] * len(self.blocks)) if states is None else states
         x = v * v.shape[-1] ** 0.5
@@ -152,7 +169,7 @@ class Trunk(nn.Module):
             x = x + self.side(side)
         x, after = self.drop(x), []
         for block, state in zip(self.blocks, states):
-            x, state = block(x, state)
+            x, state = block(x, state, when) if self.times else block(x, state)
             after.append(state)
         return F.normalize(self.norm(x), dim=-1), (done + v.shape[1], after)
 
@@ -322,6 +339,7 @@ class _Network(BaseEstimator):
     "Settings, and the network that they describe."
 
     side_: list[dict]
+    time_unit_: float  # the median time between two choices
 
     def __init__(
         self,
@@ -342,6 +360,7 @@ class _Network(BaseEstimator):
         fusion: str = "weighted",
         id_dropout: float = 0.3,
         side: tuple[str, ...] | str = (),  # columns of a choice: numbers or categories
+        times: bool = False,  # read how much time lies between choices
         lr: float = 1e-3,
         epochs: int = 20,
         patience: int = 3,
@@ -358,7 +377,8 @@ class _Network(BaseEstimator):
         self.length, self.dropout, self.loss, self.negatives = length, dropout, loss, negatives
         self.exponent, self.calibration, self.temperature = exponent, calibration, temperature
         self.start, self.ids, self.modalities, self.fusion = start, ids, modalities, fusion
-        self.id_dropout, self.side, self.lr, self.epochs = id_dropout, side, lr, epochs
+        self.id_dropout, self.side, self.times = id_dropout, side, times
+        self.lr, self.epochs = lr, epochs
         self.patience, self.batch, self.metric, self.most = patience, batch, metric, most
         self.towers, self.refit, self.checkpoint = towers, refit, checkpoint
         self.progress, self.seed = progress, seed
@@ -380,6 +400,7 @@ class _Network(BaseEstimator):
             self.dropout,
             self.length,
             side_width(self.side_),
+            self.times,
         )
 
     def _net(self, dataset: Dataset, h: Histories) -> nn.ModuleDict:
@@ -442,10 +463,19 @@ class _Steps(_Network):
             x = v[place[at : at + cell.size]].view(*cell.shape, -1)
             at += cell.size
             extra = None if side is None else side[torch.from_numpy(cell)].to(device)
-            guesses.append(net["trunk"](x, extra)[0][torch.from_numpy(real).to(device)])
+            when = self._when(cut, cell, device)
+            guess = net["trunk"](x, extra, when=when)[0]
+            guesses.append(guess[torch.from_numpy(real).to(device)])
         h, i = torch.cat(guesses) / self.temperature, place[len(drawn) : len(drawn) + len(target)]
         same = place[: len(drawn)] == i[:, None]
         return loss.value((h * v[i]).sum(1), h @ v[place[: len(drawn)]].T, drawn, same), len(target)
+
+    def _when(self, h: Histories, cell, device="cpu") -> Float[Tensor, "rows places"] | None:
+        "Times of these choices in units of the usual gap, from the first of each row on."
+        if not self.times or "timestamp" not in h.side:
+            return None  # a click that just came in has none: no gap is read
+        t = np.asarray(h.side["timestamp"], float)[cell]
+        return torch.from_numpy(((t - t[:, :1]) / self.time_unit_).astype(np.float32)).to(device)
 
 # %% ../../nbs/10_sequence/2_networks.ipynb #0a28d2d4
 def read_side(dataset: Dataset, columns) -> list[dict]:
@@ -480,6 +510,14 @@ def side_numbers(h: Histories, reading: list[dict]) -> Float[Tensor, "choices wi
                 ((pd.to_numeric(x) - r["mean"]) / r["spread"]).fillna(0.0).to_numpy()[:, None]
             )
     return torch.from_numpy(np.concatenate(out, 1).astype(np.float32))
+
+
+def usual_gap(h: Histories) -> float:
+    "The median of the times between two choices of somebody, as far as there is any; else 1."
+    row, at = h.places()
+    gap = np.diff(np.asarray(h.side.get("timestamp", np.zeros(len(h.values))), float)[at])
+    gap = gap[(row[1:] == row[:-1]) & (gap > 0)]
+    return float(np.median(gap)) if len(gap) else 1.0
 
 # %% ../../nbs/10_sequence/2_networks.ipynb #d92109fb
 def load_checkpoint(file: Path | None, key: dict[str, str]) -> dict | None:
@@ -611,7 +649,8 @@ class _Clicks(_Towers):
             at = torch.arange(len(rows)), torch.from_numpy(h.lengths[rows] - 1)
             for v, trunk in zip(self.items_, self._trunks()):
                 x = v[torch.from_numpy(h.values[cell])]
-                guess, _ = trunk(x, None if side is None else side[torch.from_numpy(cell)])
+                extra = None if side is None else side[torch.from_numpy(cell)]
+                guess, _ = trunk(x, extra, when=self._when(h, cell))
                 out[torch.from_numpy(rows)] += guess[at] @ v.T
         return out / len(self.items_)
 
@@ -687,6 +726,7 @@ class SequenceRecommender(_Clicks, Sequential):
         if not self.temperature > 0:
             raise MMRecError(f"temperature={self.temperature}: positive")
         self.side_, self.modalities_ = read_side(dataset, self.side), list(self._features(dataset))
+        self.time_unit_ = usual_gap(h)
         self.history_, vectors, trunks = [], [], []
         cut = stretches(h, self.length)
         if not len(cut):
@@ -739,94 +779,10 @@ class SequenceRecommender(_Clicks, Sequential):
 class SASRec(SequenceRecommender):
     "Self-attentive sequential recommendation (Kang & McAuley 2018), with a sampled softmax."
 
-    def __init__(
-        self,
-        layers: int = 1,
-        dim: int = 128,
-        heads: int = 2,
-        length: int = 50,
-        dropout: float = 0.3,
-        loss: str = "sampled",
-        negatives: int = 1024,
-        temperature: float = 0.07,
-        start: str = "spectral",
-        lr: float = 1e-3,
-        epochs: int = 20,
-        patience: int = 3,
-        batch: int | None = None,
-        most: int | None = 4000,
-        towers: int = 1,
-        refit: bool = True,
-        checkpoint: str | Path | None = None,
-        progress: bool = True,
-        seed: int = 0,
-    ):
-        super().__init__(
-            block="transformer",
-            layers=layers,
-            dim=dim,
-            heads=heads,
-            length=length,
-            dropout=dropout,
-            loss=loss,
-            negatives=negatives,
-            temperature=temperature,
-            start=start,
-            lr=lr,
-            epochs=epochs,
-            patience=patience,
-            batch=batch,
-            most=most,
-            towers=towers,
-            refit=refit,
-            checkpoint=checkpoint,
-            progress=progress,
-            seed=seed,
-        )
+    __init__ = partialmethod(SequenceRecommender.__init__, block="transformer")
 
 
 class GRU4Rec(SequenceRecommender):
     "Session-based recommendation by a recurrent network (Hidasi et al. 2016)."
 
-    def __init__(
-        self,
-        layers: int = 1,
-        dim: int = 128,
-        length: int = 50,
-        dropout: float = 0.3,
-        loss: str = "sampled",
-        negatives: int = 1024,
-        temperature: float = 0.07,
-        start: str = "spectral",
-        lr: float = 1e-3,
-        epochs: int = 20,
-        patience: int = 3,
-        batch: int | None = None,
-        most: int | None = 4000,
-        towers: int = 1,
-        refit: bool = True,
-        checkpoint: str | Path | None = None,
-        progress: bool = True,
-        seed: int = 0,
-    ):
-        super().__init__(
-            block="gru",
-            layers=layers,
-            dim=dim,
-            length=length,
-            dropout=dropout,
-            loss=loss,
-            negatives=negatives,
-            temperature=temperature,
-            start=start,
-            lr=lr,
-            epochs=epochs,
-            patience=patience,
-            batch=batch,
-            most=most,
-            towers=towers,
-            refit=refit,
-            checkpoint=checkpoint,
-            progress=progress,
-            seed=seed,
-        )
+    __init__ = partialmethod(SequenceRecommender.__init__, block="gru")
