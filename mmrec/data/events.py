@@ -51,12 +51,13 @@ def _offer(table, kind: pd.Series, place: Place, found: Mistakes) -> tuple[np.nd
             *("propensity", propensity, "is above 1", "log a probability, no score and no weight"),
         ),
     ):
-        words = lambda r, c=column, v=value, w=why: f"{c} {v[r]:g} {w}"
-        found.rows(place, bad, words, remedy)
+        say = "{} {:g} " + why
+        found.rows(place, bad, lambda r, s=say, c=column, v=value: s.format(c, v[r]), remedy)
     for column, value in (("position", position), ("propensity", propensity)):
         if column in table:
             lost = offered & np.isnan(value) & table[column].isna().to_numpy()
-            words = lambda r, c=column: f"no {c}, but the item was {kind.iloc[r]}"
+            said = f"no {column}, but the item was "
+            words = lambda r, said=said: said + kind.iloc[r]
             found.rows(place, lost, words, f"fill it in, or drop the whole column {column}")
     return np.nan_to_num(position, nan=0, posinf=0, neginf=0).astype(np.int64), propensity
 
@@ -103,7 +104,6 @@ def _slates(table, user, item, when, kind: pd.Series, place: Place, found: Mista
     "The slate of each row; -1 where an event belongs to none."
     shown = kind.isin(_OFFERED).to_numpy()
     given = table.get("slate")
-    number = pd.to_numeric(given, errors="coerce") if given is not None else None
     slate = np.full(len(table), -1, np.int64)
     if given is None:
         rows = np.flatnonzero(shown)
@@ -117,6 +117,7 @@ def _slates(table, user, item, when, kind: pd.Series, place: Place, found: Mista
         lambda r: "no slate, but the item was shown",
         "fill it in, or drop the whole column slate: then what a person was shown at one moment is",
     )
+    number = pd.to_numeric(given, errors="coerce")
     whole = (number % 1 == 0) & (number >= -1) & (number < 2**63)
     if whole.eq(given.notna()).all():
         cut = number.dtype.kind == "f" and (number >= 2**53).to_numpy()
@@ -150,9 +151,9 @@ def _check_slates(user, item, kind, slate, position, propensity, place, found: M
     ):
         bad = np.zeros(len(slate), bool)
         bad[rows] = pd.Series(_pairs(slate[rows], other[rows])).duplicated().to_numpy() & known
-        words = lambda r, w=what: f"slate {slate[r]} has {w.format(position[r])}"
+        say = "slate {} has " + what
         remedy = "what was shown together once is one slate: number them in a column slate"
-        found.rows(place, bad, words, remedy)
+        found.rows(place, bad, lambda r, s=say: s.format(slate[r], position[r]), remedy)
     _check_sums(kind, slate, position, propensity, place, found)
 
 
@@ -352,7 +353,7 @@ def event_log(dataset: Dataset) -> pd.DataFrame:
     e = dataset.events
     if e is None:
         raise MMRecError(f"'{dataset.name}' has no events; its folder needs an events.csv")
-    ids = np.append(dataset.items["item_id"].to_numpy(object), None)
+    ids = np.array([*dataset.items["item_id"], None], dtype=object)
     known = e["position"] > 0
     out = pd.DataFrame(
         {

@@ -510,7 +510,7 @@ def load(
                 "give (items, interactions), (items, interactions, users) or (items, "
                 "interactions, users, events) as data frames"
             )
-        return from_frames(*source[:3], **dict(zip(["events"], source[3:])), **options)
+        return from_frames(*source[:3], events=source[3] if source[3:] else None, **options)
     if not isinstance(source, (str, Path)):
         raise MMRecError(
             f"{one_line(repr(source))}: give a folder, demo:KIND ({', '.join(DEMO_KINDS)}) or "

@@ -19,3 +19,9 @@ from .models import NeuralRanker as NeuralRanker
 from .models import DeepFM as DeepFM
 from .models import DCNv2 as DCNv2
 from .models import DIN as DIN
+from .stages import Reranker as Reranker
+from .stages import Only as Only
+from .stages import Cap as Cap
+from .stages import MMR as MMR
+from .stages import Place as Place
+from .stages import TwoStage as TwoStage

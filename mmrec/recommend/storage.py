@@ -27,17 +27,26 @@ def _learned(model: BaseEstimator) -> dict[str, Any]:
     return {n: v for n, v in vars(model).items() if n.endswith("_") and not n.startswith("_")}
 
 
+def _nested(v: Any) -> bool:
+    "Whether it is a model or settings, or a list of such."
+    kinds = (Settings, Stored)
+    several = isinstance(v, (list, tuple)) and len(v) > 0 and all(isinstance(x, kinds) for x in v)
+    return several or isinstance(v, kinds)
+
+
+def _part(v: Any, arrays: dict, prefix: str) -> dict | list:
+    if isinstance(v, (list, tuple)):
+        return [_spec(x, arrays, f"{prefix}{i}/") for i, x in enumerate(v)]
+    return _spec(v, arrays, prefix)
+
+
 def _spec(model: "Settings | Stored", arrays: dict, prefix: str = "") -> dict:
     """Settings and learned state as plain values; arrays go into `arrays`. What is inside, as a
     setting or learned, likewise."""
     cls, plain, inner = type(model), {}, {}
     kinds: dict[str, list] = {}
     params = model.get_params(deep=False)
-    settings = {
-        n: _spec(v, arrays, f"{prefix}{n}/")
-        for n, v in params.items()
-        if isinstance(v, (Settings, Stored))
-    }
+    settings = {n: _part(v, arrays, f"{prefix}{n}/") for n, v in params.items() if _nested(v)}
     for name, v in _learned(model).items():
         at = prefix + name
         if sp.issparse(v):
@@ -215,10 +224,13 @@ def _state(meta: dict, arrays: dict, prefix: str = "", fitted: bool = True) -> A
         raise MMRecError(
             f"{cls.__name__} of this version has no setting '{min(unknown):.60}'; fit it again"
         )
-    model = cls(
-        **meta["params"],
-        **{n: _state(v, arrays, f"{prefix}{n}/", False) for n, v in meta["settings"].items()},
-    )
+    parts = {
+        n: [_state(x, arrays, f"{prefix}{n}/{i}/", False) for i, x in enumerate(v)]
+        if isinstance(v, list)
+        else _state(v, arrays, f"{prefix}{n}/", False)
+        for n, v in meta["settings"].items()
+    }
+    model = cls(**meta["params"], **parts)
     state = dict(meta["plain"]) | {
         n: _state(v, arrays, f"{prefix}{n}/") for n, v in meta["inner"].items()
     }

@@ -168,6 +168,7 @@ def fold_in(
     else:
         scores = scores_of_neighbours(bundle, history)
     lost = torch.from_numpy(np.diff(history.indptr) == 0) | (scores == 0).all(1)
+    lost &= ~(scores == -torch.inf).any(1)  # a model with rules has an answer of its own
     scores[lost] = torch.as_tensor(bundle.popularity, dtype=scores.dtype)
     return scores
 
