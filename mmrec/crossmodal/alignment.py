@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from tqdm import tqdm
 from ..data.catalogue import draw_text, vocabulary
-from ..data.basics import best_device, seeded
+from ..data.basics import best_device, rows_of, seeded
 from ..data.dataset import Dataset, Features
 from ..environment import MMRecError
 from ..multitask.tasks import as_key
@@ -318,13 +318,10 @@ def _tensors(features: dict[str, Features], device=None) -> tuple[dict[str, Tens
 
 def _complete(rows, present: Tensor, what: str) -> Tensor:
     "Those of the rows that have at least two modalities."
-    if rows is None:
-        rows = torch.arange(len(present))
-    elif not isinstance(rows, Tensor):
-        rows = torch.as_tensor(np.asarray(rows))
-    if rows.dtype == torch.bool:
-        rows = rows.nonzero()[:, 0]
-    rows = rows.to(present.device)
+    chosen = np.arange(len(present))
+    if rows is not None:
+        chosen = rows_of(rows, len(present), f"align: {what} items", as_given=True)
+    rows = torch.from_numpy(chosen).to(present.device)
     rows = rows[present[rows].sum(1) > 1]
     if len(rows) < 2:
         raise MMRecError(

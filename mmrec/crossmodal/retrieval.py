@@ -13,6 +13,7 @@ from sklearn.cross_decomposition import CCA
 from sklearn.decomposition import PCA
 from torch import Tensor
 from .alignment import retrieval_metrics
+from ..data.basics import rows_of
 from ..data.dataset import Features
 from ..environment import MMRecError
 
@@ -28,7 +29,8 @@ def cca_align(
     if len(features) != 2:
         raise MMRecError(f"CCA takes two modalities: got {list(features)}")
     (m, a), (n, b) = features.items()
-    rows = np.asarray(rows)[(a.present & b.present)[rows]]
+    chosen = rows_of(rows, len(a), "cca_align: rows", as_given=True)
+    rows = chosen[(a.present & b.present)[chosen]]
     if len(rows) < 3:
         raise MMRecError(f"CCA needs at least 3 complete pairs: got {len(rows)}")
     components = min(components, len(rows) - 1, a.dim, b.dim)

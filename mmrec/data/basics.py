@@ -25,13 +25,16 @@ def whole_number(k: int, what: str, least: int = 1) -> int:
     return int(k)
 
 
-def rows_of(x, n: int, what: str) -> np.ndarray:
-    "Row numbers, ascending, from a mask (bool, one per row of n) or from rows 0..n-1, each once."
+def rows_of(x, n: int, what: str, as_given: bool = False) -> np.ndarray:
+    """Row numbers, ascending, from a mask (bool, one per row of n) or from rows 0..n-1, each once;
+    as_given: in the order they came in, also twice."""
 
     def refuse(why: str) -> NoReturn:
         raise MMRecError(f"{what}: {why}; {n:,} booleans or rows in 0..{n - 1:,} are wanted")
 
-    x = np.atleast_1d(np.asarray(x if isinstance(x, np.ndarray) or np.isscalar(x) else list(x)))
+    if not isinstance(x, np.ndarray) and not np.isscalar(x):
+        x = x.cpu() if hasattr(x, "cpu") else list(x)
+    x = np.atleast_1d(np.asarray(x))
     if x.dtype == object and all(isinstance(v, (bool, np.bool_)) for v in x.ravel()):
         x = x.astype(bool)
     if x.ndim != 1:
@@ -45,6 +48,8 @@ def rows_of(x, n: int, what: str) -> np.ndarray:
     rows, count = np.unique(x, return_counts=True)
     if rows[0] < 0 or rows[-1] >= n:
         refuse(f"row {rows[0] if rows[0] < 0 else rows[-1]:,}")
+    if as_given:
+        return x.astype(np.int64)
     if count.max() > 1:
         refuse(f"row {rows[count.argmax()]:,} stands there {count.max():,} times")
     return rows.astype(np.int64)

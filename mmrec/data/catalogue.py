@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np, pandas as pd
 from PIL import Image, ImageDraw
 
+from .storage import writing
 from ..environment import MMRecError, need
 
 # %% ../../nbs/01_data/workshop/catalogue.ipynb #7e2f28ee
@@ -857,11 +858,18 @@ def make_demo(
     if _demo_in(folder) == wanted:
         return folder
     _check(folder, wanted)
+    with writing(folder):
+        _replace_demo(folder, wanted)
+    return folder
+
+
+def _replace_demo(folder: Path, wanted: dict) -> None:
+    "Written beside its place, then renamed."
     folder.parent.mkdir(parents=True, exist_ok=True)
     temp = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         (temp / "new").mkdir()
-        write_demo(temp / "new", kind, items, users, seed)
+        write_demo(temp / "new", *(wanted[n] for n in ("kind", "items", "users", "seed")))
         (temp / "new" / "demo.json").write_text(json.dumps(wanted))
         if folder.exists():
             folder.rename(temp / "old")
@@ -873,4 +881,3 @@ def make_demo(
             raise  # else another process finished the same demo first
     finally:
         shutil.rmtree(temp, ignore_errors=True)
-    return folder

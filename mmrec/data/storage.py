@@ -4,8 +4,8 @@
 __all__ = ['cache_dir', 'write_atomic']
 
 # %% ../../nbs/01_data/workshop/storage.ipynb #57a6e05
-import contextlib, hashlib, json, os, re, time
-from collections.abc import Callable
+import contextlib, errno, hashlib, json, os, re, time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np, pandas as pd, platformdirs
@@ -29,16 +29,41 @@ def cache_dir() -> Path:
     return folder
 
 # %% ../../nbs/01_data/workshop/storage.ipynb #57a6e10
+REFUSALS = {
+    getattr(errno, n)
+    for n in ("EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EFBIG", "EIO")
+    if hasattr(errno, n)
+}
+
+
 def disk_refusal(e: Exception) -> str | None:
     """What the disk said, where an error comes from it (libraries wrap it in errors of their own);
     else None."""
     if isinstance(e, OSError):
         return e.strerror or str(e)
+    before = e.__cause__ or (None if e.__suppress_context__ else e.__context__)
+    if isinstance(before, OSError) and before.errno in REFUSALS:
+        return before.strerror
     found = re.search(
         r"No space left|[^:({\"]*\(os error \d+\)|PytorchStreamWriter failed[^:]*|unexpected pos",
         str(e),
     )
     return found[0].strip() if found else None
+
+
+@contextlib.contextmanager
+def writing(path: str | Path) -> Iterator[None]:
+    "MMRecError with one line where the disk does not take what is written to `path`."
+    path = Path(path)
+    try:
+        yield
+    except Exception as e:
+        if isinstance(e, MMRecError) or not (said := disk_refusal(e)):
+            raise
+        raise MMRecError(
+            f"{path.name:.80}: cannot be written to {path.parent} ({said}); make room or "
+            f"choose another folder"
+        ) from None
 
 
 def _flush(path: Path) -> None:
@@ -57,21 +82,15 @@ def write_atomic(path: str | Path, write: Callable[[str], object]) -> Path:
     path = Path(path)
     tmp = path.with_name(f".{path.stem[:60]}.{os.urandom(5).hex()}{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # the umask decides who may read it
-        os.close(os.open(tmp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        write(str(tmp))
-        _flush(tmp)
-        os.replace(tmp, path)
-        if os.name == "posix":
-            _flush(path.parent)  # the new name, too, survives a power cut
-    except Exception as e:
-        if isinstance(e, MMRecError) or not (said := disk_refusal(e)):
-            raise
-        raise MMRecError(
-            f"{path.name}: cannot be written to {path.parent} ({said}); make room or "
-            f"choose another folder"
-        ) from None
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # the umask decides who may read it
+            os.close(os.open(tmp, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            write(str(tmp))
+            _flush(tmp)
+            os.replace(tmp, path)
+            if os.name == "posix":
+                _flush(path.parent)  # the new name, too, survives a power cut
     finally:
         with contextlib.suppress(OSError):
             tmp.unlink()

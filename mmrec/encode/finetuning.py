@@ -13,9 +13,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from ..data.basics import seeded
+from ..data.basics import rows_of, seeded
 from ..data.dataset import Dataset
-from ..data.storage import disk_refusal
+from ..data.storage import writing
 from ..environment import MMRecError
 from .encoders import Encoder, read_raw, to_device
 from ..preprocess.media import image_transform, read_image
@@ -28,7 +28,8 @@ def taste_pairs(
     seed: int = 0,  # of the draw
 ) -> Int[np.ndarray, "n 2"]:
     "Pairs of items that one user chose, each item drawn with weight 1 / sqrt(popularity)."
-    rng, rows = np.random.default_rng(seed), np.asarray(rows)
+    rng = np.random.default_rng(seed)
+    rows = rows_of(rows, dataset.n_items, "taste_pairs: rows", as_given=True)
     m = dataset.train[:, rows].tocsr()
     weight = 1 / np.sqrt(np.maximum(np.asarray(m.sum(0)).ravel(), 1))
     users = np.flatnonzero(m.getnnz(1) >= 2)
@@ -338,6 +339,8 @@ def finetune(
     """An encoder taught by examples, and the validation loss after each pass (pass 0 is the encoder
     as it came)."""
     examples, valid = _examples(examples), _examples(valid)
+    for what_for, rows in (("examples", examples), ("valid", valid)):
+        rows_of(rows.ravel(), dataset.n_items, f"finetune: {what_for}", as_given=True)
     if np.intersect1d(examples, valid).size:
         raise MMRecError("an item stands in examples and in valid: draw them from different items")
     copied = copy.copy(encoder)
@@ -371,18 +374,12 @@ def save_encoder(
         )
     part = folder.with_name(f".{folder.name}.{os.urandom(4).hex()}")
     try:
-        part.mkdir(parents=True)
-        model.save_pretrained(part)
-        if hasattr(encoder, "tokenizer"):
-            encoder.tokenizer.save_pretrained(part)
-        os.rename(part, folder)
-    except Exception as e:
-        if not (said := disk_refusal(e)):
-            raise
-        raise MMRecError(
-            f"{folder.name}: cannot be written to {folder.parent} ({said}); make room "
-            f"or choose another folder"
-        ) from None
+        with writing(folder):
+            part.mkdir(parents=True)
+            model.save_pretrained(part)
+            if hasattr(encoder, "tokenizer"):
+                encoder.tokenizer.save_pretrained(part)
+            os.rename(part, folder)
     finally:
         shutil.rmtree(part, ignore_errors=True)
     return folder

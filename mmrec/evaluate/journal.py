@@ -12,6 +12,7 @@ import numpy as np, scipy.sparse as sp, torch
 from sklearn.base import BaseEstimator
 
 from ..data.dataset import Dataset
+from ..data.storage import disk_refusal, writing
 from ..environment import MMRecError
 
 # %% ../../nbs/02_evaluate/workshop/journal.ipynb #4c8e1b02
@@ -135,9 +136,10 @@ def open_study(journal: str | Path | None, name: str):
                 dict(t.user_attrs["params"]), dict(t.user_attrs.get("metrics", {}))
                 trial_seconds(t)
     except Exception as e:
-        why = (
-            e.strerror if isinstance(e, OSError) and e.strerror else f"{type(e).__name__}: {e}"[:80]
-        )
+        if journal is not None and disk_refusal(e) and not Path(journal).is_dir():
+            with writing(journal):
+                raise
+        why = disk_refusal(e) or f"{type(e).__name__}: {e}"[:80]
         raise MMRecError(
             f"{Path(journal).name if journal is not None else 'tune'}: no journal of "
             f"a search that can be continued ({' '.join(why.split())}); give another "

@@ -6,6 +6,7 @@ __all__ = ['Search', 'tune', 'over_seeds']
 # %% ../../nbs/02_evaluate/3_tuning.ipynb #f34a0db6
 import math, warnings
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tqdm import tqdm
 
 from ..data.basics import whole_number
 from ..data.dataset import Dataset
+from ..data.storage import writing
 from ..environment import MMRecError
 from .journal import open_study, trial_key, trial_seconds
 from .ranking import evaluate, metric_length
@@ -105,16 +107,17 @@ def tune(
         desc=f"tune {type(recommender).__name__}",
         disable=not progress,
     )
-    while (n := len(done())) < trials:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "multivariate is experimental"
-            study.sampler = optuna.samplers.TPESampler(
-                seed=seed * 100_003 + n, multivariate=True, n_startup_trials=8
-            )
-        _one_trial(study, study.ask(), clone(recommender), data, space, metric)
-        bar.update()
-        best = max((t.value for t in done() if t.value is not None), default=math.nan)
-        bar.set_postfix({metric: f"{best:.4f}"})
+    with writing(journal) if journal is not None else nullcontext():
+        while (n := len(done())) < trials:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # "multivariate is experimental"
+                study.sampler = optuna.samplers.TPESampler(
+                    seed=seed * 100_003 + n, multivariate=True, n_startup_trials=8
+                )
+            _one_trial(study, study.ask(), clone(recommender), data, space, metric)
+            bar.update()
+            best = max((t.value for t in done() if t.value is not None), default=math.nan)
+            bar.set_postfix({metric: f"{best:.4f}"})
     bar.close()
     return _report(recommender, done(), space, metric, trials)
 

@@ -14,6 +14,7 @@ import numpy as np, pandas as pd, torch
 from jaxtyping import Float
 
 from ..environment import need
+from ..data.basics import rows_of
 from ..data.dataset import Dataset
 from ..data.provenance import record
 from ..data.loading import load
@@ -161,7 +162,7 @@ def item_cards(
     from IPython.display import HTML
 
     media, cards = [m for m in ("image", "video") if dataset.has(m).any()], []
-    for n, row in enumerate(rows):
+    for n, row in enumerate(rows_of(rows, dataset.n_items, "item_cards: rows", as_given=True)):
         title = title_of(dataset, row)
         title = title if len(title) < 70 else title[:67] + "..."
         note = f"<i>{html.escape(str(notes[n]))}</i>" if notes is not None else ""

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from mmrec.data.dataset import Dataset, Features
 from mmrec.data.readers import MEDIA
-from mmrec.data.storage import disk_refusal
+from mmrec.data.storage import writing
 from mmrec.encode.encoders import Encoder
 from mmrec.environment import MMRecError, UnknownId
 from mmrec.evaluate.blockwise import best_of
@@ -467,17 +467,11 @@ def save_bundle(
         )
     mine = None
     try:
-        new, mine = begin_beside(folder)
-        write_bundle(new, recommender, dataset, encoders, media, dim)
-        flush_to_disk(new, tree=True)
-        put_in_place(new, folder)
-    except Exception as e:
-        if isinstance(e, MMRecError) or not (said := disk_refusal(e)):
-            raise
-        raise MMRecError(
-            f"{folder.name}: cannot be written to {folder.parent} ({said}); make room "
-            f"or choose another folder"
-        ) from None
+        with writing(folder):
+            new, mine = begin_beside(folder)
+            write_bundle(new, recommender, dataset, encoders, media, dim)
+            flush_to_disk(new, tree=True)
+            put_in_place(new, folder)
     finally:
         release(mine)
         sweep_beside(folder)
