@@ -235,6 +235,8 @@ TITLES = {
     "social": "{name} is {topic}",
     "music": "{name}",
 }
+
+# %% ../../nbs/01_data/workshop/catalogue.ipynb #e7aa4849
 MORE = {
     "shop": [
         "Ships within two days.",

@@ -362,7 +362,7 @@ def split_time(x: pd.DataFrame, test: float = 0.1, valid: float = 0.1) -> np.nda
     a = min(a, before[-1]) if len(before) else b
     return np.where(x["timestamp"] > b, 2, np.where(x["timestamp"] > a, 1, 0)).astype(np.int8)
 
-
+# %% ../../nbs/01_data/1_dataset.ipynb #3ea3097b
 def split_random(
     x: pd.DataFrame, test: float = 0.1, valid: float = 0.1, seed: int = 0
 ) -> np.ndarray:
@@ -376,7 +376,7 @@ def split_random(
     )
     return label
 
-
+# %% ../../nbs/01_data/1_dataset.ipynb #c1283864
 def split_cold(
     x: pd.DataFrame, n_items: int, test: float = 0.2, valid: float = 0.1, seed: int = 0
 ) -> np.ndarray:
@@ -388,7 +388,7 @@ def split_cold(
     label[drawn[:a]], label[drawn[a:b]] = 2, 1
     return label[x["item"]]
 
-
+# %% ../../nbs/01_data/1_dataset.ipynb #39ac1e45
 def k_core(x: pd.DataFrame, k: int = 5) -> pd.DataFrame:
     """Keep users and items with at least `k` interactions each, again and again until none is left
     to drop."""

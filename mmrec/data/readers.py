@@ -142,7 +142,7 @@ def name_columns(found, table: str, columns: dict | None = None) -> dict[str, st
             take((word, False), ours)
     return named
 
-
+# %% ../../nbs/01_data/workshop/readers.ipynb #81ccee79
 def check_columns(columns, tables: dict[str, list]) -> None:
     "MMRecError where `columns=` is not {their name: our name}, or names what no table has."
     if columns is None:
@@ -341,7 +341,7 @@ class Form(NamedTuple):
         "name:type -> name"
         return {c: c.rpartition(":")[0] for c in self.types}
 
-
+# %% ../../nbs/01_data/workshop/readers.ipynb #27344b2f
 SEPARATORS = {"::": "'::'", "\t": "tabs", ";": "semicolons", "|": "'|'", ",": "commas"}
 
 
@@ -360,7 +360,7 @@ def _lines_before(lines: list[str]) -> tuple[int, str | None]:
             return n, said
     return 0, said
 
-
+# %% ../../nbs/01_data/workshop/readers.ipynb #bb91d26c
 def detect_form(file: Path, sep: str | None = None, encoding: str | None = None) -> Form:
     "Encoding, separator and column names of a text table, from its beginning."
     if encoding is not None:
@@ -449,7 +449,7 @@ def read_text(file: Path, form: Form, names: list | None, as_text) -> pd.DataFra
             table[c] = table[c].astype(str).str.replace(" ", "|")
     return table.rename(columns=form.plain_names)
 
-
+# %% ../../nbs/01_data/workshop/readers.ipynb #432c9c58
 def _escaped(file: Path, sep: str) -> bool:
     (
         r"Whether quotes within a cell are written as \", not doubled: then one stands "
@@ -463,7 +463,7 @@ def _escaped(file: Path, sep: str) -> bool:
                 return True
     return False
 
-
+# %% ../../nbs/01_data/workshop/readers.ipynb #f6c16028
 def not_text(file: Path, encoding: str) -> str:
     "Where a file stops being text in this encoding, and the option that helps."
     with open_table(file) as f:
@@ -478,7 +478,7 @@ def not_text(file: Path, encoding: str) -> str:
                 )
     return f"{file.name}: not {encoding}; give the right encoding="
 
-
+# %% ../../nbs/01_data/workshop/readers.ipynb #423b7752
 def short_rows(file: Path, form: Form, most: int = 20_000_000) -> int:
     "Rows with fewer cells than columns, which pandas fills up; 0 for a file above `most`."
     if len(form.sep) > 1 or file.stat().st_size > most:
@@ -564,7 +564,7 @@ def cell_text(cell):
             out.append(str(v))
     return "|".join(out) or None
 
-
+# %% ../../nbs/01_data/workshop/readers.ipynb #908278f7
 def _with_commas(text: str) -> str:
     "numpy writes ['a' 'b'], which Python would read as one word: with commas between."
     out, last = [], None
@@ -577,7 +577,7 @@ def _with_commas(text: str) -> str:
         last = t.type
     return " ".join(out)
 
-
+# %% ../../nbs/01_data/workshop/readers.ipynb #ef73d5ed
 def parse_list(text: str):
     """A list that was written into a cell as ['a', 'b'] or by JSON or numpy, flat as a|b; None if
     it is none."""
@@ -615,7 +615,7 @@ def parse_numbers(text: pd.Series) -> pd.Series | None:
         return pd.to_numeric(text.str.replace(r"[.’' ]", "", regex=True).str.replace(",", "."))
     return None
 
-
+# %% ../../nbs/01_data/workshop/readers.ipynb #65f6a862
 # keep(name): leave as it is
 def plain_cells(
     table: pd.DataFrame, place: Place, keep, written: bool = True
@@ -971,7 +971,7 @@ def read_times(
     )
     return seconds, Note("time", 1, f"{place.name}: timestamp read as {span}")
 
-
+# %% ../../nbs/01_data/workshop/readers.ipynb #4b7f0692
 def _since_1970(date: pd.Series) -> pd.Series:
     """Seconds, missing where there is no date; microseconds hold any year that is written with four
     digits."""
@@ -981,7 +981,7 @@ def _since_1970(date: pd.Series) -> pd.Series:
         count, unit = date.dt.as_unit("s"), 1
     return (count.astype("int64") / unit).where(date.notna())
 
-
+# %% ../../nbs/01_data/workshop/readers.ipynb #832179ba
 def read_ratings(value: pd.Series, place: Place, found: Mistakes) -> pd.Series:
     "Ratings as numbers (4,5 and 4.5 alike); a missing one stays missing."
     number = pd.to_numeric(value, errors="coerce")
@@ -1361,7 +1361,7 @@ def find_tables(folder: Path) -> tuple[dict[str, Path], list[Note]]:
     ]
     return found, [Note("ignored", len(rest), f"files not read: {few_names(rest)}")] if rest else []
 
-
+# %% ../../nbs/01_data/workshop/readers.ipynb #56812c5f
 def tables_by_columns(folder: Path, found: dict[str, Path]) -> list[Note]:
     """Where no file is called as tables are called: which of them holds choices, items and people,
     told by the names of their columns and added to `found`."""

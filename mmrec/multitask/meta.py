@@ -170,7 +170,7 @@ class FewShot:
             self.steps,
         )
 
-
+# %% ../../nbs/05_multitask/3_meta.ipynb #ccbe959a
 def _fit(
     model,
     valid,

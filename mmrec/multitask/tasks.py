@@ -268,7 +268,7 @@ class MultiTask(nn.Module):
         "Task -> its outputs."
         return self.heads(self.represent(x))
 
-
+# %% ../../nbs/05_multitask/1_tasks.ipynb #289535a6
 class SharedBottom(MultiTask):
     "Hard parameter sharing (Caruana 1997): one trunk, one head per task."
 
@@ -291,7 +291,7 @@ class SharedBottom(MultiTask):
         "The trunk."
         return [p for p in self.trunk.parameters() if p.requires_grad]
 
-
+# %% ../../nbs/05_multitask/1_tasks.ipynb #d085c975
 class Separate(MultiTask):
     "No sharing: one trunk per task."
 

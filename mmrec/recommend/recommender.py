@@ -167,7 +167,7 @@ def _lookup(model: _Protocol, what: str, ids) -> Int[np.ndarray, "ids"]:  # what
         )
     return rows
 
-
+# %% ../../nbs/08_recommend/1_recommender.ipynb #ab5b1347
 def _frame(scores, k, item_ids) -> pd.DataFrame:
     "Top k of each row as a table; places that nothing fills are left out."
     item, value = (x.cpu().numpy() for x in top_k(scores, k))

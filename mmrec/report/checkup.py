@@ -100,7 +100,7 @@ def check_python() -> Finding:
         return Finding("python", "ok", version)
     return Finding("python", "bad", version, f"install Python {'.'.join(map(str, least))} or newer")
 
-
+# %% ../../nbs/16_report/workshop/doctor.ipynb #8e172b54
 def check_device() -> Finding:
     "What torch computes on, and with how many threads."
     try:
@@ -115,7 +115,7 @@ def check_device() -> Finding:
     mps = torch.backends.mps.is_available()
     return Finding("device", "ok", f"{'MPS' if mps else 'CPU'}; {threads}")
 
-
+# %% ../../nbs/16_report/workshop/doctor.ipynb #a163455c
 def check_extras() -> list[Finding]:
     "Which extras are there, which are not."
     try:
@@ -194,7 +194,7 @@ def check_cache(least: float = 0.5) -> list[Finding]:  # GB that must be free
         check_weights(folder),
     ]
 
-
+# %% ../../nbs/16_report/workshop/doctor.ipynb #f6e3f7c0
 def check_weights(folder: Path) -> Finding:
     "Which packaged models are in the cache."
     from mmrec.encode.pretrained import PACKAGED
@@ -211,7 +211,7 @@ def check_weights(folder: Path) -> Finding:
         "into $MMREC_WHEELS",
     )
 
-
+# %% ../../nbs/16_report/workshop/doctor.ipynb #0b5bdc03
 def check_hub(seconds: float = 3.0) -> Finding:
     "Does the hub answer?"
     if os.environ.get("HF_HUB_OFFLINE", "0") not in ("", "0"):

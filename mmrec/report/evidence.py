@@ -94,7 +94,7 @@ def read_data(
             left_out[-1] += "; here: -p encoder=NAME"
     return ds, left_out
 
-
+# %% ../../nbs/16_report/2_evidence.ipynb #3804b3cd
 def comes_next(dataset: Dataset) -> bool:
     "Whether the test choices of each person come after those that a model may learn from."
     if not dataset.has_time:

@@ -51,7 +51,7 @@ def raw_table(folder: str | Path, stem: str) -> pd.DataFrame | None:
     file = next((f for s in SUFFIXES if (f := Path(folder) / f"{stem}{s}").is_file()), None)
     return read_table(file, "items")[0].astype("string") if file else None
 
-
+# %% ../../nbs/16_report/3_quality.ipynb #856699b1
 # form: columns, text, sep, encoding, header
 def raw_tables(folder: str | Path, **form) -> tuple[dict[str, pd.DataFrame], list[dict]]:
     """Tables of a folder under our names, else as they lie there; one that cannot be read is a
@@ -79,7 +79,7 @@ def raw_tables(folder: str | Path, **form) -> tuple[dict[str, pd.DataFrame], lis
             found.append(_line(f"{file.name} cannot be read", 1, [str(e)], "mend this first"))
     return out, found
 
-
+# %% ../../nbs/16_report/3_quality.ipynb #a04e5953
 def _guarded(what: str, check, *args) -> list[dict]:
     "The findings of one check; that it fails is a finding itself, and the other checks go on."
     try:
@@ -119,7 +119,7 @@ def where_media_lie(folder: str | Path, paths: pd.Series) -> pd.Series:
 
     return paths.map(place)
 
-
+# %% ../../nbs/16_report/3_quality.ipynb #4d691781
 REMEDY = {
     "file is not there": "copy the files in, or empty the cells",
     "file lies outside the folder": "copy the files in; it was not opened",
@@ -172,7 +172,7 @@ def check_media(
         out += _guarded(m, _open_all, folder, m, good)
     return out
 
-
+# %% ../../nbs/16_report/3_quality.ipynb #6a1c795c
 def _open_all(folder: Path, m: str, good: pd.Series) -> list[dict]:
     "Files of one kind that cannot be decoded, and those that are several items' one file."
     out: list[dict] = []
@@ -412,7 +412,7 @@ def check_people(dataset: Dataset) -> list[dict]:
         )
     return out
 
-
+# %% ../../nbs/16_report/3_quality.ipynb #8389bf18
 def check_account(dataset: Dataset) -> list[dict]:
     "What the reader of the folder left out or could not use, from the account of the data set."
     words = {
@@ -465,7 +465,7 @@ def _choices_only(tables: dict, options: dict) -> Dataset | None:
             return from_frames(items, tables["interactions"], unknown_items="drop", **options)
     return None
 
-
+# %% ../../nbs/16_report/3_quality.ipynb #ffd1a830
 def check_folder(
     source: Any, most_media: int = 5000, seed: int = 0, progress: bool = True, **options
 ) -> tuple[pd.DataFrame, Dataset | None]:
@@ -559,7 +559,7 @@ def plant_faults(folder: str | Path, seed: int = 0) -> dict[str, int | None]:
         "histories that no person has": 1,
     }
 
-
+# %% ../../nbs/16_report/3_quality.ipynb #2655f7ad
 def plant_choices(
     folder: Path, x: pd.DataFrame, items: pd.DataFrame, rng: np.random.Generator
 ) -> None:

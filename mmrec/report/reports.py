@@ -120,7 +120,7 @@ class Parameter:
             )
         return value
 
-
+# %% ../../nbs/16_report/1_reports.ipynb #1407d988
 def _read(notebook) -> dict:
     "A notebook as the JSON it is, each source one string; one clear line if it is none."
     try:
@@ -141,7 +141,7 @@ def _read(notebook) -> dict:
 def _cells(notebook) -> list[dict]:
     return _read(notebook)["cells"]
 
-
+# %% ../../nbs/16_report/1_reports.ipynb #3cd021a4
 def _head(notebook) -> str:
     "The first words of a notebook."
     return next((c["source"] for c in _cells(notebook) if c["cell_type"] == "markdown"), "")
@@ -196,7 +196,7 @@ def _environ(**names):
         for k, v in before.items():
             os.environ.pop(k, None) if v is None else os.environ.update({k: v})
 
-
+# %% ../../nbs/16_report/1_reports.ipynb #d08b7173
 def _lock(folder: Path):
     "An open file that holds the lock of a private folder; None while its owner lives."
     import fcntl
@@ -265,7 +265,7 @@ def _killed_in(notebook) -> Exception:  # as far as it was saved
         [],
     )
 
-
+# %% ../../nbs/16_report/1_reports.ipynb #9eff109e
 class ReportFailed(RuntimeError):
     "A cell failed; `report` is the page as far as it came."
 
@@ -273,7 +273,7 @@ class ReportFailed(RuntimeError):
         super().__init__(message)
         self.report, self.user_error = report, user_error
 
-
+# %% ../../nbs/16_report/1_reports.ipynb #21fa0f54
 def execute(notebook: str | Path, out: Path, given: dict, progress: bool = True) -> None:
     """Execute `notebook` with checked parameters into `out`; raises papermill's error with the
     partial notebook saved."""
@@ -343,7 +343,7 @@ def report(
         raise ReportFailed(text, html_page, mine)
     return html_page if page else done
 
-
+# %% ../../nbs/16_report/1_reports.ipynb #359ea21f
 def _run_into(folder: Path, notebook: Path, given: dict, progress: bool = True):
     "Execute into folder/report.ipynb; its path and, where a cell failed, papermill's error."
     from nbclient.exceptions import DeadKernelError
@@ -363,7 +363,7 @@ def _run_into(folder: Path, notebook: Path, given: dict, progress: bool = True):
         _drop_checkpoints(place)
     return done, failed
 
-
+# %% ../../nbs/16_report/1_reports.ipynb #e9e3c233
 def _put(path: Path, text: str) -> None:
     "Write a text file at once or not at all; one line where the disk refuses."
     from mmrec.data.storage import write_atomic
@@ -565,7 +565,7 @@ def _figure(png: str, heading: str) -> str:  # base64
         f'src="data:image/png;base64,{png.strip()}">'
     )
 
-
+# %% ../../nbs/16_report/1_reports.ipynb #54553958
 def embed_figures(nb: Any) -> None:
     "Each figure of a notebook as HTML that names what it belongs to."
     heading = ""
@@ -579,7 +579,7 @@ def embed_figures(nb: Any) -> None:
             if "image/png" in o.get("data", {}):
                 o.data = {"text/html": _figure(o.data["image/png"], heading)}
 
-
+# %% ../../nbs/16_report/1_reports.ipynb #d6003c4c
 # error: the papermill error, if one stopped it
 def to_html(
     notebook: str | Path, code: bool = False, facts: dict | None = None, error: Any = None
@@ -982,7 +982,7 @@ def _list() -> int:
         print(f"{name:<38} {head[0].lstrip('# ') if head else ''}")
     return 0
 
-
+# %% ../../nbs/16_report/1_reports.ipynb #b6e1fbb4
 @contextmanager
 def _stoppable():
     """A request to stop ends the process like Ctrl-C: private folders are removed, the kernel goes
@@ -1000,7 +1000,7 @@ def _stoppable():
     finally:
         signal.signal(signal.SIGTERM, before)
 
-
+# %% ../../nbs/16_report/1_reports.ipynb #f9326f05
 def _log_of(error: BaseException) -> str:
     """Write the trace of an error to a file in the cache, else among the temporary files; where it
     is."""
@@ -1021,7 +1021,7 @@ def _log_of(error: BaseException) -> str:
             continue
     return "no trace could be written"
 
-
+# %% ../../nbs/16_report/1_reports.ipynb #826ef38c
 def main(argv: list[str] | None = None) -> int:
     "The `mmrec` command."
     for stream in (sys.stdout, sys.stderr):  # a path may hold what the terminal cannot show

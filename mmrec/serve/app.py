@@ -78,7 +78,7 @@ Count = Annotated[
     int, Field(ge=1, le=1000, description="how many; at most 1000"), BeforeValidator(as_whole)
 ]
 
-
+# %% ../../nbs/14_serve/3_app.ipynb #3a7d749e
 class Range(Strict):
     "From, to, or both."
 
@@ -468,7 +468,7 @@ class Upload(UploadFile):
 # it may be left out; a form knows no null
 OneFile = Annotated[Upload | SkipJsonSchema[None], File()]
 
-
+# %% ../../nbs/14_serve/3_app.ipynb #e69163c2
 def add_likeness(app: Any, service: Service) -> None:
     "The endpoints that find items like something."
 

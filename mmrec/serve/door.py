@@ -304,7 +304,7 @@ def workplace() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
         release(mine)
 
-
+# %% ../../nbs/14_serve/workshop/door.ipynb #5608594c
 def more_files() -> None:
     "Each connection is an open file; the usual limit of 1,024 is a habit, not a need."
     try:
@@ -344,7 +344,7 @@ def listen(host: str, port: int) -> socket.socket:
         ) from None
     return door
 
-
+# %% ../../nbs/14_serve/workshop/door.ipynb #7d31d5b0
 def check_token(token: str) -> None:
     "MMRecError for a token that no header can carry."
     if not token.strip() or not token.isprintable() or not token.isascii():
