@@ -131,7 +131,7 @@ RENAMED = {  # chapter -> old name -> new one
     },
 }
 
-
+# %% ../nbs/00_start/workshop/environment.ipynb #e7daae26
 def found_inside(package: str, folder: Path, name: str) -> Any:
     "A name that a subpackage does not show, from the module that defines it."
     chapter = package.rpartition(".")[2]

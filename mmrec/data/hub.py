@@ -120,7 +120,7 @@ def hub_tables(source: str, columns: dict | None = None) -> tuple[list[pd.DataFr
         return frames, how | {"columns": columns}
     return _of_choices(tables, name, root, columns), how
 
-
+# %% ../../nbs/01_data/workshop/hub.ipynb #e9916348
 def _of_choices(tables: dict, name: str, root: Path, columns: dict | None) -> list[pd.DataFrame]:
     "Items and interactions from rows that are choices each, in one split or several."
     import datasets

@@ -246,7 +246,7 @@ def check_size(file: Path, rows: int, columns: int, more: int = 0) -> None:
             "nobody's catalogue is that repetitive: save it again, in parts if it really is"
         )
 
-
+# %% ../../nbs/01_data/workshop/readers.ipynb #49377144
 _FOREIGN = {
     b"PK\x03\x04": "a ZIP archive or an Excel sheet",
     b"BZh": "compressed by bzip2",
@@ -275,7 +275,7 @@ def open_table(file: Path) -> io.BufferedIOBase:
             )
     return gzip.open(file) if start[:2] == b"\x1f\x8b" else open(file, "rb")
 
-
+# %% ../../nbs/01_data/workshop/readers.ipynb #3a93751f
 def check_unfolded(file: Path, columns: int) -> None:
     """MMRecError where the lines of a text table, unpacked, are too much; they are counted, not
     kept."""
@@ -798,7 +798,7 @@ def _is_text(file: Path) -> bool:
     except UnicodeDecodeError:
         return False
 
-
+# %% ../../nbs/01_data/workshop/readers.ipynb #cf4b5a7e
 def _header(file: Path, form: Form, header) -> tuple[list | None, int]:
     """Names where the first line is data (a known file, or `header=`), and the number of the first
     row of data."""
@@ -829,7 +829,7 @@ def _header(file: Path, form: Form, header) -> tuple[list | None, int]:
         )
     return None, 2
 
-
+# %% ../../nbs/01_data/workshop/readers.ipynb #79625d1a
 def _genres(table: pd.DataFrame) -> pd.DataFrame:
     "The genres of MovieLens' u.item, one column of 0 and 1 each, as one text."
     flags = table.columns[list(table.columns).index("unknown") :]

@@ -54,7 +54,7 @@ def setting_as_json(v: Any) -> list:
     # with an address in it: another one in every process, never resumed wrongly
     return [kind, repr(v)]
 
-
+# %% ../../nbs/02_evaluate/workshop/journal.ipynb #71223112
 def _fixed(model, searched: set) -> dict:
     "The settings that a search leaves as they are; of an object, those below it that it leaves."
     kept = {}

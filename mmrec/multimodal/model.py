@@ -197,7 +197,7 @@ class Prior(Settings):
                 f"Prior: {self.recommender!r:.80} is no recommender; give one such as ContentWalk()"
             )
 
-
+# %% ../../nbs/09_multimodal/2_model.ipynb #abc06468
 def standard(s: Float[Tensor, "users items"]) -> Float[Tensor, "users items"]:
     "Each row to mean 0 and standard deviation 1; a row that says nothing to zeros."
     return (s - s.mean(1, keepdim=True)) / s.std(1, keepdim=True).clamp(min=1e-9)
@@ -358,7 +358,7 @@ def _own_losses(side: SideTasks | None) -> list[str]:
         names = [n + "'" for n in names]
     return names
 
-
+# %% ../../nbs/09_multimodal/2_model.ipynb #14d02210
 class _Steps(_Parts):
     "The loss of one batch, and an epoch of such steps."
 

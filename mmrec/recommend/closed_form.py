@@ -311,7 +311,7 @@ def left_out(
     a = torch.linalg.inv(kernel + l2 * torch.eye(len(y)).to(kernel))
     return y - (a @ y) / a.diagonal()[:, None]
 
-
+# %% ../../nbs/08_recommend/2_closed_form.ipynb #1f23bd15
 def learned_weights(
     # modality -> vectors of items that somebody chose
     parts: dict[str, Float[np.ndarray, "items dim"]],

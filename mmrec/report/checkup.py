@@ -61,7 +61,7 @@ def check_package(line: str) -> Finding:  # a requirement: "torch>=2.9"
         f"pip install '{r.name}{r.specifier}'",
     )
 
-
+# %% ../../nbs/16_report/workshop/doctor.ipynb #78bef396
 def requirements() -> list[str]:
     """What an installation of mmrec asks for; of a checkout on the path, what its settings.ini
     names."""

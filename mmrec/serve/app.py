@@ -143,7 +143,7 @@ class Cards(BaseModel):
 
     items: list[Card]
 
-
+# %% ../../nbs/14_serve/3_app.ipynb #f632177f
 class Named(BaseModel):
     "A user."
 
@@ -331,7 +331,7 @@ SUFFIX = {
     "video": (".gif", ".webp", ".mp4", ".mov", ".webm"),
 }
 
-
+# %% ../../nbs/14_serve/3_app.ipynb #3097368c
 def on_errors(app: Any) -> None:
     "Every refusal is one line: {'detail': ...}."
 
@@ -578,7 +578,7 @@ BARE = {
     "Content-Security-Policy": "default-src 'none'; sandbox",
 }
 
-
+# %% ../../nbs/14_serve/3_app.ipynb #21d81320
 def add_display(app: Any, service: Service) -> None:
     "What the page needs besides: names, pictures, sounds."
 

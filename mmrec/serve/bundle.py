@@ -392,7 +392,7 @@ def describe_encoder(e: Any) -> dict:
         "fingerprint": e.fingerprint,
     }
 
-
+# %% ../../nbs/14_serve/1_bundle.ipynb #51581278
 def build_encoder(what: dict, depth: int = 0) -> Encoder:
     """The encoder that `describe_encoder` described: one of mmrec's own encoder classes, nothing
     else that can be called."""
