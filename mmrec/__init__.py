@@ -84,7 +84,7 @@ MOVED = {
     "tune": "evaluate.tuning",
 }
 
-
+# %% ../nbs/00_start/workshop/house.ipynb #96756a4d
 class _Moved(MetaPathFinder, Loader):
     "Finds a module under the name it had before the chapters became subpackages."
 

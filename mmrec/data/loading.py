@@ -139,7 +139,7 @@ def _choices_and_events(ours, place, items, users, choice_kinds, notes, **option
         notes += more
     return x, items, users, events, place["interactions"]
 
-
+# %% ../../nbs/01_data/workshop/loading.ipynb #282e48db
 def _assemble(
     tables: dict[str, tuple[pd.DataFrame, Place]],  # kind -> table and how errors call it
     notes: list[Note],
@@ -205,7 +205,7 @@ def _assemble(
         events=events,
     )
 
-
+# %% ../../nbs/01_data/workshop/loading.ipynb #ed00708b
 def from_frames(
     items: pd.DataFrame | None,
     interactions: pd.DataFrame | None,
@@ -254,7 +254,7 @@ def _read_tables(
         notes += more
     return tables, notes
 
-
+# %% ../../nbs/01_data/workshop/loading.ipynb #85dd5440
 def load_folder(
     folder: str | Path, *, sep=None, encoding=None, header=None, **options: Any
 ) -> Dataset:
@@ -326,7 +326,7 @@ def _read_inter(folder: Path, notes: list, **form) -> tuple[pd.DataFrame, Place]
         [t.assign(split=part) for part, (t, _) in parts.items()], ignore_index=True
     ), Place(files[0].name)
 
-
+# %% ../../nbs/01_data/workshop/loading.ipynb #3ab2b807
 def _read_features(file: Path) -> Features:
     "One *_feat.npy; a row of zeros means that the item has none."
     # mapped: a header that lies about the shape allocates nothing

@@ -288,7 +288,7 @@ def made_here() -> dict:
     made = Package().fingerprint([c for c in history.input_hist_raw[1:] if c.strip()])
     return made | {"seconds": round(time.perf_counter() - _began)}
 
-
+# %% ../../nbs/01_data/workshop/provenance.ipynb #268993dd
 def page_cells(notebook: dict) -> tuple[list[str], dict | None]:  # a notebook file's JSON
     "Sources of the code cells up to the record, and what the record says; None without one."
     cells, kept, made = [], [], None
@@ -307,7 +307,7 @@ def run_seconds(notebook: Path) -> int:
     "How long a committed page took when it was run; 0 where that is not known."
     return (page_cells(json.loads(Path(notebook).read_text("utf-8")))[1] or {}).get("seconds", 0)
 
-
+# %% ../../nbs/01_data/workshop/provenance.ipynb #f4a25a70
 def stale(notebook: Path, package: Package) -> list[str]:
     "What has changed since a committed page was run; see `changes`."
     return changes(*page_cells(json.loads(Path(notebook).read_text("utf-8"))), package)

@@ -224,7 +224,7 @@ def library_preprocessing(
     v2 = need("torchvision.transforms.v2")
     return v2.Compose([v2.Lambda(crop_ends), transform]), settings
 
-
+# %% ../../nbs/03_preprocess/1_media.ipynb #1d750000
 def _given(size, mean, std):
     return ("size", size), ("mean", mean), ("std", std)
 

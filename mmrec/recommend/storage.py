@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from sklearn.base import BaseEstimator
 
-from ..data.storage import write_atomic
+from ..data.storage import write_atomic, writing
 from ..environment import MMRecError
 
 # %% ../../nbs/08_recommend/workshop/storage.ipynb #5a0e0008
@@ -135,7 +135,7 @@ class Stored(BaseEstimator):
                 f"{type(self).__name__}.save: {e}; learned state must be arrays or plain values"
             ) from None
         text = json.dumps(meta | {"key": key, "digest": _digest(json.loads(text), arrays)})
-        with _alone(folder) as locked:
+        with writing(folder), _alone(folder) as locked:
             new = write_atomic(
                 folder / f"model.{key}.safetensors",
                 lambda p: save_file(arrays, p, metadata={"key": key}),

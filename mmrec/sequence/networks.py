@@ -313,7 +313,7 @@ class ItemVectors(nn.Module):
             parts.append(e)
         return F.normalize(reduce(torch.add, parts), dim=1)
 
-
+# %% ../../nbs/10_sequence/2_networks.ipynb #f39a680d
 def point_at(
     items: ItemVectors,
     start: Float[Tensor, "items dim"],

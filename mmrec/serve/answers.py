@@ -91,7 +91,7 @@ def make_facet(column: pd.Series) -> Facet:
     rows = np.array([r for r, _ in found], int)
     return Facet(kind, n, rows=rows, codes=codes, words={w: i for i, w in enumerate(words)})
 
-
+# %% ../../nbs/14_serve/2_answers.ipynb #43745b16
 def _within(f: Facet, column: str, wanted: dict) -> Bool[np.ndarray, "items"]:
     "The items whose number lies in a range."
     ends = {e: None if v is None else as_number(v) for e, v in wanted.items()}
@@ -111,7 +111,7 @@ def _within(f: Facet, column: str, wanted: dict) -> Bool[np.ndarray, "items"]:
         ok &= f.values <= high
     return ok
 
-
+# %% ../../nbs/14_serve/2_answers.ipynb #5b7c7b92
 def _equal(f: Facet, column: str, wanted) -> Bool[np.ndarray, "items"]:
     "The items that have one of some values."
     wanted = list(wanted) if isinstance(wanted, LISTS) else [wanted]
@@ -208,7 +208,7 @@ def encode_raw(
         )
     return out
 
-
+# %% ../../nbs/14_serve/2_answers.ipynb #20df6ee2
 def place_vectors(
     bundle: Bundle, vectors: dict[str, Float[Tensor, "dim"]]
 ) -> tuple[Float[Tensor, "views dim"], Bool[Tensor, "views"]]:
@@ -232,7 +232,7 @@ def place_vectors(
         )
     return places, here
 
-
+# %% ../../nbs/14_serve/2_answers.ipynb #eff2d8b7
 def scores_of_added(
     known: Float[Tensor, "people known"],  # the model's scores
     # how well each content suits each person; added items last
@@ -275,7 +275,7 @@ def checked_metadata(bundle: Bundle, metadata: dict) -> dict:
             raise MMRecError(f"metadata: {c} holds {wanted[kind]}; got {str(v)[:60]}")
     return metadata
 
-
+# %% ../../nbs/14_serve/2_answers.ipynb #918f9a92
 def with_more_items(
     bundle: Bundle,
     rows: list[dict],
