@@ -30,9 +30,11 @@ class LoggedRounds:
     propensities: Float[np.ndarray, "rounds"]  # of the logging policy, in (0, 1]
     n_actions: int  # how many items could have been shown
     # row of a policy's table that holds for the round; default: each round has its own
-    contexts: Int[np.ndarray, "rounds"] | None = None
-    positions: Int[np.ndarray, "rounds"] | None = None  # from 1; default: all the first
-    clusters: Int[np.ndarray, "rounds"] | None = None  # slate or person; default: each its own
+    contexts: Int[np.ndarray, "rounds"] = None  # type: ignore[assignment]
+    # from 1; default: all the first
+    positions: Int[np.ndarray, "rounds"] = None  # type: ignore[assignment]
+    # slate or person; default: each its own
+    clusters: Int[np.ndarray, "rounds"] = None  # type: ignore[assignment]
     n_positions: int = 0  # places of a slate; 0: as many as the log has
 
     def __post_init__(self) -> None:
@@ -339,7 +341,8 @@ def mean_rewards(
     """Mean reward of each item at each position, drawn towards the position's mean; strength None:
     what predicts held-out clusters best."""
     if strength is None:
-        known = np.random.default_rng(seed).random(log.clusters.max() + 1)[log.clusters] < 0.7
+        names, at = np.unique(log.clusters, return_inverse=True)
+        known = (np.random.default_rng(seed).random(names.shape) < 0.7)[at]
         strength = STRENGTHS[0]
         if known.any() and not known.all():
             a, b = log.part(known), log.part(~known)
@@ -498,7 +501,7 @@ class Decision:
     now: float  # mean reward of the log
     ess: float  # effective sample size, in rounds
     uncovered: float  # share of its weight on what the log never shows
-    carried: float  # how many rewarded clusters carry the estimate
+    carried: float  # how many rewarded rounds or slates carry the estimate
 
 
 def may_ship(
@@ -521,6 +524,8 @@ def may_ship(
     part = np.bincount(np.unique(log.clusters, return_inverse=True)[1], w * above.rewards)
     carried = part.sum() ** 2 / (part**2).sum() if part.any() else 0.0
     ess = w.sum() ** 2 / (w**2).sum() if w.any() else 0.0
+    # no reward seen is no proof that there are none: how many would the log have shown?
+    carried = min(carried, ess * (log.rewards > floor).mean())
     reason = _objection(log, w + unseen, carried, least, (low, high))
     known = (float(x) for x in (gain, low, high, value, own, ess, unseen.mean(), carried))
     words = f"gains {gain:.4g} ({low:.4g} to {high:.4g}) a round over {own:.4g}"
@@ -571,7 +576,8 @@ def _objection(log: LoggedRounds, w, carried: float, least: float, gain: tuple) 
         )
     if carried < least:
         return (
-            f"the estimate hangs on {carried:.3g} rewarded rounds or slates, fewer than {least:.3g}"
+            f"the log holds {carried:.2g} rewarded rounds of its kind; fewer than {least:.3g} "
+            f"prove nothing"
         )
     if not gain[0] > 0:
         return f"the gain may be none: {gain[0]:.4g} to {gain[1]:.4g} a round"
