@@ -1,3 +1,10 @@
+from .likelihood import chosen_text as chosen_text
+from .likelihood import LikelihoodRanker as LikelihoodRanker
+from .likelihood import tune_on_histories as tune_on_histories
+from .reasons import Facts as Facts
+from .reasons import facts_of as facts_of
+from .reasons import keeps_to as keeps_to
+from .reasons import reason as reason
 from .semantic_ids import Quantizer as Quantizer
 from .semantic_ids import nearest_rows as nearest_rows
 from .semantic_ids import ResidualKMeans as ResidualKMeans
@@ -20,6 +27,15 @@ from .new_items import spread_ratio as spread_ratio
 from .new_items import NewItems as NewItems
 from .diffusion import kept_schedule as kept_schedule
 from .diffusion import DiffRec as DiffRec
+from .language import PROMPTS as PROMPTS
+from .language import LanguageModel as LanguageModel
+from .language import LocalModel as LocalModel
+from .language import tiny_model as tiny_model
+from .language import RemoteModel as RemoteModel
+from .language import CachedModel as CachedModel
+from .language import language_features as language_features
+from .language import written_descriptions as written_descriptions
+from .language import taste_sentence as taste_sentence
 from .retrieval import Trie as Trie
 from .retrieval import beam_search as beam_search
 from .retrieval import TrieProcessor as TrieProcessor
