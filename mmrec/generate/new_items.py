@@ -36,12 +36,12 @@ class Maker(Settings):
             raise MMRecError(f"{type(self).__name__}: content or behaviour is no number")
         self._scale = [(v.mean(0), v.std(0) + 1e-6 + 0.1 * v.std()) for v in (z, y)]
         both = zip((z, y), self._scale)
-        z, y = (torch.from_numpy((v - m) / s).to(best_device()) for v, (m, s) in both)
+        given, wanted = (torch.from_numpy((v - m) / s).to(best_device()) for v, (m, s) in both)
         self._size = z.shape[1], y.shape[1]
         self._costs: list[float] = []
         with seeded(self.seed):
-            self._ready = self._net().to(z.device)
-            self._train(z, y)
+            self._ready = self._net().to(given.device)
+            self._train(given, wanted)
         self._ready.eval()
         return self
 
