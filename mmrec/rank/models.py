@@ -305,7 +305,7 @@ def on_device(x: RankInputs, device) -> RankInputs:
 
 
 def train_network(
-    net: Any,  # a module with `loss(inputs, targets)` -> cost of each row
+    net: Any,  # as `Beside`: `loss(inputs, targets)` -> cost of each row, `groups(lr)`
     x: RankInputs,
     targets: dict[str, np.ndarray],
     valid: tuple[RankInputs, dict[str, np.ndarray]],
@@ -325,7 +325,7 @@ def train_network(
     ]
     y, vy = moved
     some = lambda t, b: {n: v[b] for n, v in t.items()}
-    optimiser = torch.optim.AdamW(net.parameters(), lr, weight_decay=weight_decay)
+    optimiser = torch.optim.AdamW(net.groups(lr), lr, weight_decay=weight_decay)
     story: list[dict] = []
     best, kept, draw = np.inf, None, torch.Generator().manual_seed(seed)
     for epoch in range(epochs):
@@ -390,11 +390,12 @@ class NeuralRanker(Ranker):
         f, one = self.features_, np.ones(len(valid_y))
         valid = f.encode(valid_rows), self._targets(valid_rows, valid_y, one)
         with seeded(self.seed):
-            net = self._built()
+            net, targets = self._built(), self._targets(rows, y, w)
+            net.begin(targets)
             self.story_ = train_network(
                 net,
                 f.encode(rows),
-                self._targets(rows, y, w),
+                targets,
                 valid,
                 self.epochs,
                 self.patience,
@@ -429,16 +430,38 @@ class NeuralRanker(Ranker):
 
 # %% ../../nbs/12_rank/2_models.ipynb #eae85032
 class Beside(nn.Module):
-    "A network, and beside it a weight for each place that is left out of its answers."
+    """A network on top of the mean click rate, and beside it a weight for each place that is left
+    out of its answers."""
+
+    base: Tensor
 
     def __init__(self, net: nn.Module, places: int):
         super().__init__()
         self.net, self.place = net, nn.Embedding(places, 1) if places else None
+        self.register_buffer("base", torch.zeros(()))
         if self.place is not None:
             nn.init.zeros_(self.place.weight)
 
+    def begin(self, y: dict[str, np.ndarray]) -> None:
+        "Start at the log-odds of the mean, and of each place."
+        odds = lambda m: float(np.log(np.clip(m, 1e-4, 0.9999) / (1 - np.clip(m, 1e-4, 0.9999))))
+        self.base.fill_(odds(y["label"].mean()))
+        if self.place is not None:
+            with torch.no_grad():
+                for k in np.unique(y["place"]):
+                    mean = y["label"][y["place"] == k].mean()
+                    self.place.weight[k] = odds(mean) - self.base
+
+    def groups(self, lr: float) -> list[dict]:
+        "A weight of a place is met in every batch, and takes larger steps."
+        parts = [{"params": list(self.net.parameters())}]
+        if self.place is not None:
+            own = {"params": list(self.place.parameters()), "lr": 10 * lr, "weight_decay": 0.0}
+            parts.append(own)
+        return parts
+
     def forward(self, x: RankInputs) -> Float[Tensor, "rows"]:
-        return self.net(x)
+        return self.net(x) + self.base
 
     def loss(self, x: RankInputs, y: dict[str, Tensor]) -> Float[Tensor, "rows"]:
         s = self(x)
