@@ -213,9 +213,30 @@ class _Staged(Recommender):
         self._checked()
         self.retriever.fit(dataset)
         self._prepare(dataset)
-        if self.ranker is not None:
+        if self.ranker is None:
+            return
+        if hasattr(self.ranker, "fit_rows") and dataset.valid.nnz:
+            rows = self.candidate_rows(dataset)
+            self.ranker.fit_rows(rows, rows["label"], dataset)
+        else:
             found = self._retrieve(np.arange(dataset.n_users), self.allowed_, self.train_)[0]
             self.ranker.fit(dataset, candidates=found)
+
+    def candidate_rows(self, dataset: Dataset) -> pd.DataFrame:
+        """What a ranker will meet, with answers: the candidates of everybody with validation
+        choices, `label` 1 at these, `place` and `retrieved` (score) as the first stage says."""
+        users = np.flatnonzero(np.diff(dataset.valid.indptr))
+        items, scores = self._retrieve(users, self.allowed_, self.train_)
+        there = items >= 0
+        row, place = np.nonzero(there)
+        out = pd.DataFrame({"user": users[row], "item": items[there]})
+        out = out.assign(place=place + 1.0, retrieved=scores[there])
+        if dataset.has_time:
+            x = dataset.interactions
+            first = x[x["split"] == 1].groupby("user")["timestamp"].min()
+            out["timestamp"] = first.reindex(out["user"]).to_numpy(float)
+        chosen = dataset.valid[out["user"].to_numpy(), out["item"].to_numpy()]
+        return out.assign(label=(np.asarray(chosen).ravel() > 0).astype(float))
 
     def assemble(self, dataset: Dataset) -> Self:
         "Take a fitted retriever and a fitted ranker as they are; only the rules are fitted."
@@ -302,7 +323,9 @@ class TwoStage(_Staged):
         items, said = found
         if self.ranker is None:
             return items, said
-        scores = self.ranker.score_candidates(rows, items, moment)
+        place = np.broadcast_to(np.arange(1.0, items.shape[1] + 1), items.shape)
+        first = {"place": place, "retrieved": np.where(items < 0, 0, said)}
+        scores = self.ranker.score_candidates(rows, items, first | (moment or {}))
         scores = np.where(items < 0, -np.inf, np.asarray(scores, float))
         order = np.argsort(-scores, 1, kind="stable")  # the first stage decides between equals
         return np.take_along_axis(items, order, 1), np.take_along_axis(scores, order, 1)
@@ -340,10 +363,10 @@ class TwoStage(_Staged):
 
     def recommend(
         self,
-        user_ids=None,
+        user_ids: str | int | Sequence | None = None,
         k: int = 10,
         exclude_seen: bool = True,
-        candidates=None,  # item ids
+        candidates: str | int | Sequence | None = None,  # item ids
         moment: dict | None = None,  # hour, device, ...: handed to the ranker
     ) -> pd.DataFrame:
         """The best k items per user id: user, item, rank from 1, score. Fewer, with a warning,
