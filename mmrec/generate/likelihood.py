@@ -40,7 +40,7 @@ class LikelihoodRanker(Sequential):
 
     def __init__(
         self,
-        first: Recommender | None = None,  # chooses the candidates; None: ItemKNN
+        retriever: Recommender | None = None,  # chooses the candidates; None: ItemKNN
         model: str = "smollm2",  # packaged, a folder (also of `tune_on_histories`) or a hub id
         candidates: int = 20,
         newest: int = 8,  # choices that the model reads
@@ -49,12 +49,12 @@ class LikelihoodRanker(Sequential):
         refit: bool = True,
         seed: int = 0,
     ):
-        self.first, self.model, self.candidates = first, model, candidates
+        self.retriever, self.model, self.candidates = retriever, model, candidates
         self.newest, self.examples, self.calibrate = newest, examples, calibrate
         self.refit, self.seed = refit, seed
 
     def _learn(self, dataset, h, chosen=None):
-        self.first_ = clone(self.first or ItemKNN()).fit(dataset)
+        self.first_ = clone(self.retriever or ItemKNN()).fit(dataset)
         column = next((c for c in ("title", "text") if c in dataset.items), None)
         if column is None:
             raise MMRecError(f"LikelihoodRanker: items of {dataset.name} have no title and no text")
