@@ -57,7 +57,8 @@ class VisitEnv(Env):
         user = (options or {}).get("user", int(draw[0]) % self.visits.world.n_users)
         state = self.visits.begin(np.array([user]), seed=int(draw[1]))
         d = self.vectors.shape[1]
-        self._last, self._faded, self._clicked, self._clicks = *np.zeros((3, d)), 0
+        self._last, self._faded, self._clicked = np.zeros((3, d))
+        self._clicks = 0
         return self._see(), {"user": int(state.user[0])}
 
     def step(self, action):

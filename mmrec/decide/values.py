@@ -5,7 +5,9 @@ __all__ = ['ValueNetwork', 'item_worth', 'best_slates', 'slate_value', 'stay_los
            'SlateQPolicy', 'conservative_loss']
 
 # %% ../../nbs/13_decide/5_values.ipynb #c7674d68
-import numpy as np, torch
+from typing import Any
+
+import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -16,8 +18,9 @@ from .learning import NetworkPolicy, VisitBatch, VisitNetwork, click_loss
 class ValueNetwork(VisitNetwork):
     "A visit network with the parts of a slate's value: clicks, staying, what is to come."
 
-    def __init__(self, *args, heads: tuple[str, ...] = ("click",), dim: int = 32, **kwargs):
-        super().__init__(*args, heads=heads, dim=dim, **kwargs)
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        dim = self.people.embedding_dim
         self.coming = nn.Sequential(nn.Linear(2 * dim, dim), nn.ReLU(), nn.Linear(dim, 1))
         self.tired = nn.Parameter(torch.tensor([-2.0, 1.0]))  # at no repetition, and by how much
 
