@@ -28,7 +28,9 @@ class KnownWorld:
     seconds: Float[np.ndarray, "items"]  # how long an item lasts
 
     @classmethod
-    def draw(cls, kind: str = "shop", items: int = 200, users: int = 300, seed: int = 0):
+    def draw(
+        cls, kind: str = "shop", items: int = 200, users: int = 300, seed: int = 0
+    ) -> "KnownWorld":
         "A demo world (`DEMO_KINDS`) without its media, drawn in memory."
         if kind not in WORLDS:
             raise MMRecError(f"kind={kind!r} is not known; there are {', '.join(WORLDS)}")
@@ -37,7 +39,7 @@ class KnownWorld:
         return cls._of(world["taste"], world["fame"], next(iter(world["traits"].values())))
 
     @classmethod
-    def of(cls, dataset: Dataset):
+    def of(cls, dataset: Dataset) -> "KnownWorld":
         "The world that a demo data set was read from, by the rows of that data set."
         file = dataset.root / "truth.npz" if dataset.root else None
         if not file or not file.is_file():
@@ -134,7 +136,13 @@ class VisitState:
     step: int = 0  # slates shown so far
 
     @classmethod
-    def fresh(cls, user, time=0.0, longest: int = 0, slate: int = 1) -> "VisitState":
+    def fresh(
+        cls,
+        user: Int[np.ndarray, "n"],
+        time: float | np.ndarray = 0.0,
+        longest: int = 0,
+        slate: int = 1,
+    ) -> "VisitState":
         "Visits that begin: nothing shown yet."
         n, time = len(user), np.broadcast_to(np.asarray(time, float), len(user))
         empty = np.full((n, longest, slate), -1)
@@ -190,7 +198,12 @@ class Visits(_Truth):
         self.leave, self.forget = leave, forget
         self._turned = np.roll(np.arange(world.n_users), 1 + seed % max(1, world.n_users - 1))
 
-    def begin(self, users, time=0.0, seed: int | None = None) -> VisitState:
+    def begin(
+        self,
+        users: int | Int[np.ndarray, "n"],
+        time: float | np.ndarray = 0.0,
+        seed: int | None = None,
+    ) -> VisitState:
         "Visits of these people (rows, or how many drawn at random) at a time from 0 to 1."
         self.rng = np.random.default_rng(self.seed if seed is None else seed)
         if isinstance(users, (int, np.integer)):
@@ -270,7 +283,9 @@ class Policy:
             slates[:, p], chance[:, p] = at, pi[row, at]
         return slates, chance
 
-    def propensity(self, state: VisitState, slates) -> Float[np.ndarray, "n k"]:
+    def propensity(
+        self, state: VisitState, slates: Int[np.ndarray, "n k"]
+    ) -> Float[np.ndarray, "n k"]:
         "Probability of each item of given slates on its place, given those before it."
         scores, row, slates = self.scores(state), np.arange(len(state)), np.asarray(slates)
         each = [self.next_item(scores, slates[:, :p])[row, a] for p, a in enumerate(slates.T)]
@@ -300,7 +315,9 @@ class UniformPolicy(Policy):
         "All alike."
         return np.zeros((len(state), self.items))
 
-    def next_item(self, scores, placed):
+    def next_item(
+        self, scores: Float[np.ndarray, "n items"], placed: Int[np.ndarray, "n before"]
+    ) -> Float[np.ndarray, "n items"]:
         "One over what is left."
         return _without(np.ones(scores.shape), placed) / (scores.shape[1] - placed.shape[1])
 
@@ -325,12 +342,19 @@ class _Scored(Policy):
 class SoftmaxPolicy(_Scored):
     "Softmax over scores / temperature, none twice (Plackett 1975, Luce 1959)."
 
-    def __init__(self, scores, temperature: float = 1.0, name: str = "softmax"):
+    def __init__(
+        self,
+        scores: np.ndarray | Callable[[VisitState], np.ndarray],
+        temperature: float = 1.0,
+        name: str = "softmax",
+    ):
         if not temperature > 0:
             raise MMRecError(f"temperature={temperature}: positive")
         self.given, self.temperature, self.name = scores, temperature, name
 
-    def next_item(self, scores, placed):
+    def next_item(
+        self, scores: Float[np.ndarray, "n items"], placed: Int[np.ndarray, "n before"]
+    ) -> Float[np.ndarray, "n items"]:
         "The softmax of what is left."
         z = _without(scores / self.temperature, placed, -np.inf)
         w = np.exp(z - z.max(1, keepdims=True))
@@ -346,12 +370,19 @@ class SoftmaxPolicy(_Scored):
 class EpsilonGreedyPolicy(_Scored):
     "On each place the best that is left; with probability epsilon any that is left."
 
-    def __init__(self, scores, epsilon: float = 0.1, name: str = "epsilon-greedy"):
+    def __init__(
+        self,
+        scores: np.ndarray | Callable[[VisitState], np.ndarray],
+        epsilon: float = 0.1,
+        name: str = "epsilon-greedy",
+    ):
         if not 0 <= epsilon <= 1:
             raise MMRecError(f"epsilon={epsilon}: from 0 to 1")
         self.given, self.epsilon, self.name = scores, epsilon, name
 
-    def next_item(self, scores, placed):
+    def next_item(
+        self, scores: Float[np.ndarray, "n items"], placed: Int[np.ndarray, "n before"]
+    ) -> Float[np.ndarray, "n items"]:
         "Epsilon shared by all that are left, the rest to the best of them."
         n, items = scores.shape
         pi = _without(np.ones(scores.shape), placed) * self.epsilon / (items - placed.shape[1])

@@ -50,7 +50,9 @@ class VisitEnv(Env):
             else spaces.MultiDiscrete([n] * visits.slate)
         )
 
-    def reset(self, *, seed: int | None = None, options: dict | None = None):
+    def reset(
+        self, *, seed: int | None = None, options: dict | None = None
+    ) -> tuple[np.ndarray, dict]:
         "Somebody comes: `options={'user': row}` says who, else anybody."
         super().reset(seed=seed)
         draw = self.np_random.integers(2**31, size=2)
@@ -61,7 +63,7 @@ class VisitEnv(Env):
         self._clicks = 0
         return self._see(), {"user": int(state.user[0])}
 
-    def step(self, action):
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict]:
         "Show a slate: what is seen then, clicks, whether the person has left."
         slate = self.slate_of(action)
         out = self.visits.step(slate[None])
@@ -72,7 +74,7 @@ class VisitEnv(Env):
         earned = float(out.reward(self.reward_name)[0])
         return self._see(), earned, bool(out.left[0]), False, {"slate": slate}
 
-    def slate_of(self, action) -> Int[np.ndarray, "slate"]:
+    def slate_of(self, action: np.ndarray) -> Int[np.ndarray, "slate"]:
         "The items that an action shows; one named twice makes room for the next row that is free."
         if self.action == "vector":
             fit = self.vectors @ np.asarray(action, float)

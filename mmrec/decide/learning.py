@@ -116,7 +116,9 @@ class VisitNetwork(nn.Module):
         "Fused vectors of all items."
         return self.items(slice(None))
 
-    def states(self, v, user, shown, clicked) -> Float[Tensor, "visits steps+1 both"]:
+    def states(
+        self, v: Tensor, user: Tensor, shown: Tensor, clicked: Tensor
+    ) -> Float[Tensor, "visits steps+1 both"]:
         "The state before each slate, and the one after the last."
         e = v[shown.clamp(min=0)] * (shown >= 0)[..., None]
         slates, liked = e.mean(2), (e * clicked[..., None]).mean(2)
@@ -125,7 +127,7 @@ class VisitNetwork(nn.Module):
         x, _ = self.trunk(torch.cat([who, slates], 1), side)
         return torch.cat([x, who.expand_as(x)], -1)
 
-    def repeated(self, v, shown) -> Float[Tensor, "visits steps+1 items"]:
+    def repeated(self, v: Tensor, shown: Tensor) -> Float[Tensor, "visits steps+1 items"]:
         "How much each item would repeat what was shown: likeness to it, fading with the slates."
         z = F.normalize(self.content @ self.kin + self.own, dim=1)
         n, steps, k = shown.shape
@@ -135,7 +137,7 @@ class VisitNetwork(nn.Module):
             memory.append(self.fade * memory[-1] + (1 - self.fade) * once[:, t])
         return torch.stack(memory, 1) @ (z @ z.T)
 
-    def score(self, head: str, x, v) -> Float[Tensor, "visits steps items"]:
+    def score(self, head: str, x: Tensor, v: Tensor) -> Float[Tensor, "visits steps items"]:
         "What a head says of all items in these states."
         q = self.heads[head](x)
         return 4 * q[..., :-1] @ v.T + q[..., -1:]
@@ -271,11 +273,13 @@ class NetworkPolicy(Policy):
         v, x, repeated = self.read(state)
         return self.rank(x, repeated, v).numpy().astype(float)
 
-    def rank(self, x, repeated, v) -> Float[Tensor, "n items"]:
+    def rank(self, x: Tensor, repeated: Tensor, v: Tensor) -> Float[Tensor, "n items"]:
         "What each item is worth in each state."
         return self.net.score(self.head, x, v)
 
-    def next_item(self, scores, placed):
+    def next_item(
+        self, scores: Float[np.ndarray, "n items"], placed: Int[np.ndarray, "n before"]
+    ) -> Float[np.ndarray, "n items"]:
         "The best of what is left, or a softmax of it."
         s = scores.copy()
         s[np.arange(len(s))[:, None], placed] = -np.inf
@@ -301,7 +305,9 @@ def top_k_reinforce(
     return -(weight * reward * log_pi).mean()
 
 # %% ../../nbs/13_decide/4_learning.ipynb #8d90d9b8
-def policy_logits(net: VisitNetwork, x, repeated, v) -> Float[Tensor, "visits steps items"]:
+def policy_logits(
+    net: VisitNetwork, x: Tensor, repeated: Tensor, v: Tensor
+) -> Float[Tensor, "visits steps items"]:
     "Scores of the head `policy`, less a learned weight for what repeats."
     return net.score("policy", x, v) - F.softplus(net.dislike) * repeated
 
@@ -323,6 +329,6 @@ def reinforce_loss(net: VisitNetwork, b: VisitBatch, cap: float = 10.0) -> Float
 class ReinforcePolicy(NetworkPolicy):
     "The items that a learned softmax holds likeliest, or a draw from it."
 
-    def rank(self, x, repeated, v) -> Float[Tensor, "n items"]:
+    def rank(self, x: Tensor, repeated: Tensor, v: Tensor) -> Float[Tensor, "n items"]:
         "Logits."
         return policy_logits(self.net, x, repeated, v)

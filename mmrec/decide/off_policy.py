@@ -163,7 +163,11 @@ class Estimator:
     needs_rewards = False  # whether `parts` reads estimated rewards
 
     def parts(
-        self, log: LoggedRounds, policy, estimated=None, unseen: Any = 0.0
+        self,
+        log: LoggedRounds,
+        policy: Float[np.ndarray, "contexts actions"],
+        estimated: Any = None,
+        unseen: Any = 0.0,
     ) -> tuple[Float[np.ndarray, "rounds"], Float[np.ndarray, "rounds"]]:
         """Numerator and denominator of each round. policy: [contexts, actions(, positions)];
         unseen: weight per round that the log cannot know."""
@@ -241,7 +245,11 @@ class IPS(Estimator):
     "Inverse propensity score (Horvitz & Thompson 1952): unbiased where the log covers the policy."
 
     def parts(
-        self, log: LoggedRounds, policy, estimated=None, unseen: Any = 0.0
+        self,
+        log: LoggedRounds,
+        policy: Float[np.ndarray, "contexts actions"],
+        estimated: Any = None,
+        unseen: Any = 0.0,
     ) -> tuple[Float[np.ndarray, "rounds"], Float[np.ndarray, "rounds"]]:
         "Weighted rewards, over ones."
         return weights(log, policy) * log.rewards, np.ones(len(log))
@@ -251,7 +259,11 @@ class SelfNormalised(Estimator):
     "IPS over the weights that came (Swaminathan & Joachims 2015)."
 
     def parts(
-        self, log: LoggedRounds, policy, estimated=None, unseen: Any = 0.0
+        self,
+        log: LoggedRounds,
+        policy: Float[np.ndarray, "contexts actions"],
+        estimated: Any = None,
+        unseen: Any = 0.0,
     ) -> tuple[Float[np.ndarray, "rounds"], Float[np.ndarray, "rounds"]]:
         "Weighted rewards, over weights; what is unseen earns nothing, but counts."
         w = weights(log, policy)
@@ -264,7 +276,11 @@ class DirectMethod(Estimator):
     needs_rewards = True
 
     def parts(
-        self, log: LoggedRounds, policy, estimated=None, unseen: Any = 0.0
+        self,
+        log: LoggedRounds,
+        policy: Float[np.ndarray, "contexts actions"],
+        estimated: Any = None,
+        unseen: Any = 0.0,
     ) -> tuple[Float[np.ndarray, "rounds"], Float[np.ndarray, "rounds"]]:
         "Expected rewards, over ones."
         return _expected(log, policy, estimated)[1], np.ones(len(log))
@@ -281,7 +297,11 @@ class SwitchDR(Estimator):
         self.switch = switch
 
     def parts(
-        self, log: LoggedRounds, policy, estimated=None, unseen: Any = 0.0
+        self,
+        log: LoggedRounds,
+        policy: Float[np.ndarray, "contexts actions"],
+        estimated: Any = None,
+        unseen: Any = 0.0,
     ) -> tuple[Float[np.ndarray, "rounds"], Float[np.ndarray, "rounds"]]:
         "What the model expects and the weighted rest, over ones."
         w, (shown, expected) = weights(log, policy), _expected(log, policy, estimated)

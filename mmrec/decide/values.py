@@ -5,6 +5,8 @@ __all__ = ['ValueNetwork', 'item_worth', 'best_slates', 'slate_value', 'stay_los
            'SlateQPolicy', 'conservative_loss']
 
 # %% ../../nbs/13_decide/5_values.ipynb #c7674d68
+from collections.abc import Callable
+
 from typing import Any
 
 import torch
@@ -24,29 +26,35 @@ class ValueNetwork(VisitNetwork):
         self.coming = nn.Sequential(nn.Linear(2 * dim, dim), nn.ReLU(), nn.Linear(dim, 1))
         self.tired = nn.Parameter(torch.tensor([-2.0, 1.0]))  # at no repetition, and by how much
 
-    def parts(self, x, repeated, v) -> tuple[Tensor, Tensor, Tensor]:
+    def parts(self, x: Tensor, repeated: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         "c and g of each item [.., items], V [..]."
         tired = F.softplus(self.tired[0] + self.tired[1].exp() * repeated)
         return self.score("click", x, v).sigmoid(), (-tired).exp(), self.value(x)
 
-    def value(self, x) -> Float[Tensor, "visits steps"]:
+    def value(self, x: Tensor) -> Float[Tensor, "visits steps"]:
         "What a visit that goes on is still worth; at least nothing."
         return F.softplus(self.coming(x)[..., 0])
 
 
-def item_worth(c, g, value, examined, discount: float = 1.0) -> Float[Tensor, "*states items"]:
+def item_worth(
+    c: Tensor, g: Tensor, value: Tensor, examined: Tensor, discount: float = 1.0
+) -> Float[Tensor, "*states items"]:
     "An item's share of its slate's value, on a place of middling attention."
     return examined.mean() * c + discount * g * value[..., None] / len(examined)
 
 
-def best_slates(c, g, value, examined, discount: float = 1.0) -> Int[Tensor, "*states slate"]:
+def best_slates(
+    c: Tensor, g: Tensor, value: Tensor, examined: Tensor, discount: float = 1.0
+) -> Int[Tensor, "*states slate"]:
     "The items of the largest worth, the likeliest click first."
     slates = item_worth(c, g, value, examined, discount).topk(len(examined), -1).indices
     order = c.gather(-1, slates).argsort(dim=-1, descending=True, stable=True)
     return slates.gather(-1, order)
 
 
-def slate_value(c, g, value, examined, slates, discount: float = 1.0) -> Float[Tensor, "*states"]:
+def slate_value(
+    c: Tensor, g: Tensor, value: Tensor, examined: Tensor, slates: Tensor, discount: float = 1.0
+) -> Float[Tensor, "*states"]:
     "Q(s, A) of given slates."
     now = (examined * c.gather(-1, slates)).sum(-1)
     return now + discount * g.gather(-1, slates).mean(-1) * value
@@ -73,7 +81,7 @@ def bellman_loss(net: ValueNetwork, b: VisitBatch, discount: float = 1.0) -> Flo
     return (miss * stayed).sum() / stayed.sum().clamp(min=1)
 
 
-def slate_q_loss(longest: int, discount: float = 1.0):
+def slate_q_loss(longest: int, discount: float = 1.0) -> Callable:
     "The three together, as `fit_visits` wants it."
 
     def loss(net: ValueNetwork, b: VisitBatch) -> Float[Tensor, ""]:
@@ -92,7 +100,7 @@ class SlateQPolicy(NetworkPolicy):
         super().__init__(net, "click", name=name)
         self.discount = discount
 
-    def rank(self, x, repeated, v) -> Float[Tensor, "n items"]:
+    def rank(self, x: Tensor, repeated: Tensor, v: Tensor) -> Float[Tensor, "n items"]:
         "The slate's items from K down to 1, all others below."
         e, parts = self.net.examined(), self.net.parts(x, repeated, v)
         slates = best_slates(*parts, e, self.discount)
@@ -102,7 +110,7 @@ class SlateQPolicy(NetworkPolicy):
 # %% ../../nbs/13_decide/5_values.ipynb #de74614a
 def conservative_loss(
     longest: int, discount: float = 1.0, caution: float = 1.0, entropy: float = 0.05
-):
+) -> Callable:
     "SlateQ's critic with the cost of Kumar et al. 2020, and an actor `policy` that follows it."
     critic = slate_q_loss(longest, discount)
 

@@ -448,7 +448,9 @@ class GenerativeRecommender(_Writing):
             out[at[found], item[found]] = value[found]
         return out
 
-    def recommend(self, user_ids=None, k=10, exclude_seen=True, candidates=None):
+    def recommend(
+        self, user_ids: Any = None, k: int = 10, exclude_seen: bool = True, candidates: Any = None
+    ) -> pd.DataFrame:
         "As every recommender; with a beam, what may not be shown is no branch of the search."
         if self.beam is None:
             return super().recommend(user_ids, k, exclude_seen, candidates)
