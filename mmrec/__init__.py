@@ -20,7 +20,7 @@ calm_threads()  # before torch is loaded by whatever is touched first
 # %% ../nbs/00_start/workshop/house.ipynb #0f000007
 CHAPTERS = (
     "data evaluate preprocess encode multitask crossmodal fusion recommend multimodal sequence "
-    "rank decide serve report"
+    "generate rank decide serve report"
 ).split()
 
 PUBLIC = {  # chapter -> the names that are shown at the top
@@ -46,6 +46,9 @@ PUBLIC = {  # chapter -> the names that are shown at the top
         "Beside",
         "evaluate_next",
     ],
+    "generate": ["GenerativeRecommender", "LikelihoodRanker", "DiffRec"],
+    "rank": ["TwoStage", "LightGBMRanker", "LogisticRanker", "DeepFM", "DCNv2", "DIN"],
+    "decide": ["may_ship"],
     "serve": ["save_bundle", "load_bundle", "Bundle"],
 }
 

@@ -44,7 +44,7 @@ class VisitLog:
         shown = shown.merge(first[["visit", "slate"]].join(step), on=["visit", "slate"])
         row = pd.factorize(shown["visit"])[0]
         at = row, shown["step"].to_numpy(), shown["position"].to_numpy() - 1
-        shape = row.max() + 1, at[1].max() + 1, at[2].max() + 1
+        shape = tuple(int(x.max()) + 1 for x in at)
         out = np.full(shape, -1), np.zeros(shape, bool), np.ones(shape)
         click = pd.MultiIndex.from_frame(x.loc[x["kind"] == "click", ["slate", "item"]])
         out[0][at], out[2][at] = shown["item"], shown["propensity"]
@@ -62,7 +62,7 @@ class VisitLog:
     def earned_after(self, discount: float = 1.0) -> Float[np.ndarray, "visits steps"]:
         "Clicks on all later slates of the visit, each later one worth `discount` less."
         out, clicks = np.zeros(self.shown.shape[:2]), self.clicked.sum(2)
-        for t in range(out.shape[1] - 2, -1, -1):
+        for t in range(self.shown.shape[1] - 2, -1, -1):
             out[:, t] = discount * (clicks[:, t + 1] + out[:, t + 1])
         return out
 

@@ -508,7 +508,7 @@ def _e5_tensors(raw: bytes) -> Iterator[tuple[str, np.ndarray]]:
         yield name, x
 
 # %% ../../nbs/04_encode/workshop/pretrained.ipynb #e5b10c06
-_E5 = {
+_E5: dict[str, Any] = {
     **{"hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 12},
     **{"intermediate_size": 1536, "vocab_size": 250037, "max_position_embeddings": 512},
     **{"type_vocab_size": 2, "pad_token_id": 1, "layer_norm_eps": 1e-12},

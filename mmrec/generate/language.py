@@ -199,8 +199,9 @@ def tiny_model(
     t = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     t.decoder = decoders.ByteLevel()
-    t = PreTrainedTokenizerFast(tokenizer_object=t, eos_token="<end>", pad_token="<end>")
-    sizes = dict(hidden_size=32, intermediate_size=64, num_attention_heads=2)
+    ends = dict(eos_token="<end>", pad_token="<end>")
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=t, **ends)
+    sizes: dict[str, Any] = dict(hidden_size=32, intermediate_size=64, num_attention_heads=2)
     config = LlamaConfig(
         vocab_size=len(vocabulary),
         num_hidden_layers=layers,
@@ -209,7 +210,7 @@ def tiny_model(
     )
     with seeded(seed):
         model = LlamaForCausalLM(config)
-    return LocalModel("tiny", "cpu", context, model=model, tokenizer=t)
+    return LocalModel("tiny", "cpu", context, model=model, tokenizer=tokenizer)
 
 # %% ../../nbs/11_generate/1_language_models.ipynb #3098ad25
 class RemoteModel:
@@ -374,7 +375,8 @@ class CachedModel:
             part = new[a : a + 100]
             for (f, _), answer in zip(part, ask([t for _, t in part]), strict=True):
                 found[f] = answer
-                write_atomic(f, lambda p, x=answer: Path(p).write_text(json.dumps(x)))
+                text = json.dumps(answer)
+                write_atomic(f, lambda p: Path(p).write_text(text))
         return [found[f] for f in files]
 
 

@@ -190,6 +190,7 @@ class WritingNet(nn.Module):
         table = lambda n, d, scale: nn.Parameter(torch.randn(n, d) * scale)
         self.digit = nn.ParameterList(table(n, dim, 0.02) for n in sizes)
         self.trunk = Trunk(block, layers, dim, heads, dropout, length)
+        self.hidden = hidden
         self.ask = nn.ModuleList(nn.Linear(dim, hidden) for _ in sizes)
         self.written = nn.ModuleList(
             nn.ParameterList(table(n, hidden, 0.1) for n in sizes[:level])
@@ -209,8 +210,11 @@ class WritingNet(nn.Module):
 
     def prefix(self, level: int, spelled: Int[Tensor, "*rows level"]) -> Tensor:
         "What the digits written so far add."
-        zero = self.ask[level].weight.new_zeros(self.ask[level].out_features)
-        return sum((p[spelled[..., n]] for n, p in enumerate(self.written[level])), zero)
+        tables: list[Tensor] = list(self.written[level].parameters())
+        total = torch.zeros(self.hidden, device=spelled.device)
+        for n, table in enumerate(tables):
+            total = total + table[spelled[..., n]]
+        return total
 
     def head(self, level: int, asked: Tensor, prefix: Tensor) -> Tensor:
         "What the last layer reads: history and prefix together."
@@ -250,9 +254,9 @@ class Writer:
             above, digit = (child >= 0).nonzero(as_tuple=True)
             prefix = self.net.prefix(level, self.trie.spelled[level])
             x = self.net.head(level, self.net.ask[level](q)[:, None], prefix)
-            w, b = self.net.out[level].weight[digit], self.net.out[level].bias[digit]
+            w, b = (p[digit] for p in self.net.out[level].parameters())
             s = torch.einsum("reh,eh->re", x[:, above], w) + b
-            most = torch.full((len(q), len(child)), -torch.inf)
+            most = q.new_full((len(q), len(child)), -torch.inf)
             most = most.scatter_reduce(1, above.expand_as(s), s.detach(), "amax")
             e = (s - most[:, above]).exp()
             share = torch.zeros_like(most).index_add(1, above, e)
@@ -402,7 +406,7 @@ class GenerativeRecommender(_Writing):
         only = dataset.valid.getnnz(0) > 0
         new = not (dataset.train.getnnz(0) > 0)[dataset.valid.indices].any()
         k = next_length(self.metric)
-        how = dict(candidates=only if new else None, most=self.most)
+        how: dict[str, Any] = dict(candidates=only if new else None, most=self.most)
         return float(evaluate_next(self, dataset, k, "valid", **how).mean[self.metric])
 
     def _writer(self) -> Writer:

@@ -102,6 +102,8 @@ class GoalNet(nn.Module):
 class GoalsBeside(Beside):
     "With the place beside the click only: it is looking that depends on it."
 
+    net: GoalNet
+
     def loss(self, x: RankInputs, y: dict[str, Tensor]) -> Float[Tensor, "rows"]:
         out = self.net.outputs(x)
         s = out["click"] + self.base

@@ -454,7 +454,7 @@ class Beside(nn.Module):
 
     def groups(self, lr: float) -> list[dict]:
         "A weight of a place is met in every batch, and takes larger steps."
-        parts = [{"params": list(self.net.parameters())}]
+        parts: list[dict] = [{"params": list(self.net.parameters())}]
         if self.place is not None:
             own = {"params": list(self.place.parameters()), "lr": 10 * lr, "weight_decay": 0.0}
             parts.append(own)
