@@ -375,13 +375,16 @@ class CachedModel:
             part = new[a : a + 100]
             for (f, _), answer in zip(part, ask([t for _, t in part]), strict=True):
                 found[f] = answer
-                text = json.dumps(answer)
-                write_atomic(f, lambda p: Path(p).write_text(text))
+                _write_json(f, answer)
         return [found[f] for f in files]
 
 
 def _digest(what: list) -> str:
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
+
+
+def _write_json(file: Path, answer: Any) -> None:
+    write_atomic(file, lambda p: Path(p).write_text(json.dumps(answer)))
 
 
 def _read_json(file: Path) -> Any:

@@ -399,6 +399,7 @@ class TwoStage(_Staged):
     def explain(self, user_id: str, item_id: str) -> pd.DataFrame:
         """What each stage said of an item for a user: its place and score after it (place 0: it is
         not there any more) among how many."""
+        self._fitted()
         rows, item = _lookup(self, "user", [user_id]), int(_lookup(self, "item", [item_id])[0])
         items, said = found = self._retrieve(rows, self.allowed_, self.train_)
         lines: list[tuple] = []
