@@ -368,8 +368,8 @@ class GenerativeRecommender(_Writing):
 
     @property
     def can_score_new_items(self) -> bool:
-        "Where content gave them their ids; known when it is fitted."
-        return bool(getattr(self, "reads_content_", self.source == "content"))
+        "Whether content can give them an id; known when it is fitted."
+        return bool(getattr(self, "reads_content_", True))
 
     def _learn(self, dataset, h, chosen=None):
         cut = stretches(h, self.length)
