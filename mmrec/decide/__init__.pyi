@@ -45,4 +45,6 @@ from .values import stay_loss as stay_loss
 from .values import bellman_loss as bellman_loss
 from .values import slate_q_loss as slate_q_loss
 from .values import SlateQPolicy as SlateQPolicy
+from .values import fit_staying as fit_staying
+from .values import looks_ahead as looks_ahead
 from .values import conservative_loss as conservative_loss

@@ -2,19 +2,20 @@
 
 # %% auto #0
 __all__ = ['ValueNetwork', 'item_worth', 'best_slates', 'slate_value', 'stay_loss', 'bellman_loss', 'slate_q_loss',
-           'SlateQPolicy', 'conservative_loss']
+           'SlateQPolicy', 'fit_staying', 'looks_ahead', 'conservative_loss']
 
 # %% ../../nbs/13_decide/5_values.ipynb #c7674d68
 from collections.abc import Callable
 
 from typing import Any
 
-import torch
+import numpy as np, torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from .learning import NetworkPolicy, VisitBatch, VisitNetwork, click_loss
+from .learning import NetworkPolicy, VisitBatch, VisitLog, VisitNetwork, click_loss
+from .off_policy import ratio_interval
 
 # %% ../../nbs/13_decide/5_values.ipynb #0d928bc8
 class ValueNetwork(VisitNetwork):
@@ -28,8 +29,11 @@ class ValueNetwork(VisitNetwork):
 
     def parts(self, x: Tensor, repeated: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         "c and g of each item [.., items], V [..]."
-        tired = F.softplus(self.tired[0] + self.tired[1].exp() * repeated)
-        return self.score("click", x, v).sigmoid(), (-tired).exp(), self.value(x)
+        return self.score("click", x, v).sigmoid(), self.keeps(repeated), self.value(x)
+
+    def keeps(self, repeated: Tensor) -> Tensor:
+        "The chance to stay, where so much is repeated."
+        return (-F.softplus(self.tired[0] + self.tired[1].exp() * repeated)).exp()
 
     def value(self, x: Tensor) -> Float[Tensor, "visits steps"]:
         "What a visit that goes on is still worth; at least nothing."
@@ -106,6 +110,48 @@ class SlateQPolicy(NetworkPolicy):
         slates = best_slates(*parts, e, self.discount)
         places = torch.arange(len(e), 0, -1.0).expand(slates.shape)
         return (parts[0] - 2).scatter(-1, slates, places)
+
+# %% ../../nbs/13_decide/5_values.ipynb #0a61b81f
+def _stays(log: VisitLog, longest: int) -> tuple[Tensor, Tensor]:
+    "Of each slate whether the person stayed, and whether that is known."
+    real = torch.from_numpy((log.shown >= 0).any(2))
+    return F.pad(real[:, 1:], (0, 1)), real & (torch.arange(real.shape[1]) < longest - 1)
+
+
+@torch.no_grad()
+def _slates_repeat(net: ValueNetwork, log: VisitLog) -> Float[Tensor, "visits steps slate"]:
+    v, shown = net.vectors(), torch.from_numpy(log.shown)
+    return net.repeated(v, shown)[:, :-1].gather(2, shown.clamp(min=0))
+
+
+def fit_staying(net: ValueNetwork, log: VisitLog, longest: int) -> None:
+    "The two numbers of staying by maximum likelihood, all else as it is."
+    stayed, known = _stays(log, longest)
+    repeated, target = _slates_repeat(net, log)[known], stayed[known].float()
+    optimiser = torch.optim.LBFGS([net.tired], max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        stay = net.keeps(repeated).mean(1).clamp(1e-6, 1 - 1e-6)
+        cost = F.binary_cross_entropy(stay, target)
+        cost.backward()
+        return cost
+
+    optimiser.step(closure)
+
+
+def looks_ahead(
+    net: ValueNetwork, log: VisitLog, held_out: VisitLog, longest: int, level: float = 0.95
+) -> tuple[float, float, float]:
+    """How much better the network tells who stays than the log's constant rate does, in log
+    likelihood a held-out visit, with its interval: above zero, looking ahead has a reason."""
+    stayed, known = _stays(log, longest)
+    rate = ((stayed & known).sum() + 1.0) / (known.sum() + 2.0)
+    stayed, known = _stays(held_out, longest)
+    with torch.no_grad():
+        told = net.keeps(_slates_repeat(net, held_out)).mean(2).double().clamp(1e-6, 1 - 1e-6)
+    gain = known * torch.where(stayed, (told / rate).log(), ((1 - told) / (1 - rate)).log())
+    return ratio_interval(gain.sum(1).numpy(), np.ones(len(gain)), np.arange(len(gain)), level)
 
 # %% ../../nbs/13_decide/5_values.ipynb #de74614a
 def conservative_loss(
