@@ -131,8 +131,9 @@ class VisitNetwork(nn.Module):
         "How much each item would repeat what was shown: likeness to it, fading with the slates."
         z = F.normalize(self.content @ self.kin + self.own, dim=1)
         n, steps, k = shown.shape
-        once = torch.zeros(n, steps, len(v)).scatter_add(2, shown.clamp(min=0), (shown >= 0) / k)
-        memory = [torch.zeros(n, len(v))]
+        once = z.new_zeros(n, steps, len(v))
+        once = once.scatter_add(2, shown.clamp(min=0), (shown >= 0) / k)
+        memory = [z.new_zeros(n, len(v))]
         for t in range(steps):
             memory.append(self.fade * memory[-1] + (1 - self.fade) * once[:, t])
         return torch.stack(memory, 1) @ (z @ z.T)
@@ -144,7 +145,8 @@ class VisitNetwork(nn.Module):
 
     def examined(self) -> Float[Tensor, "slate"]:
         "Learned: how likely a place is looked at; the first is 1."
-        fall = F.softplus(self.skipped) * (torch.arange(len(self.skipped)) > 0)
+        place = torch.arange(len(self.skipped), device=self.skipped.device)
+        fall = F.softplus(self.skipped) * (place > 0)
         return (-fall.cumsum(0)).exp()
 
 # %% ../../nbs/13_decide/4_learning.ipynb #914084ac
@@ -194,7 +196,7 @@ def fit_visits(
     seed: int = 0,
     after_step: Callable[[int], Any] | None = None,
 ) -> list[float]:
-    "Teach a network by a loss over batches of visits; the mean loss of each epoch."
+    "Teach a network, where it lies, by a loss over batches of visits; the mean loss of each epoch."
     rng, history, steps = np.random.default_rng(seed), [], 0
     after, lengths = log.earned_after(discount), log.lengths
     optimiser = torch.optim.Adam(net.parameters(), lr=lr, weight_decay=1e-6)
@@ -229,11 +231,11 @@ def _like_lengths(rng, lengths, batch: int) -> list[np.ndarray]:
 
 
 def _batch(net, log: VisitLog, rows, steps: int, after) -> VisitBatch:
+    v = net.vectors()
     user, shown, clicked, chance, later = (
-        torch.from_numpy(a[rows] if a.ndim == 1 else a[rows, :steps])
+        torch.from_numpy(a[rows] if a.ndim == 1 else a[rows, :steps]).to(v.device)
         for a in (log.user, log.shown, log.clicked, log.propensity, after)
     )
-    v = net.vectors()
     x = net.states(v, user, shown, clicked)
     return VisitBatch(v, x, net.repeated(v, shown), shown, clicked, chance.float(), later.float())
 
@@ -261,17 +263,18 @@ class NetworkPolicy(Policy):
     def read(self, state: VisitState) -> tuple[Tensor, Tensor, Tensor]:
         "Item vectors; of each visit as it is now the state, and what each item would repeat."
         v = self.net.vectors()
-        shown, clicked = (
-            torch.from_numpy(a[:, : state.step]) for a in (state.shown, state.clicked)
+        user, shown, clicked = (
+            torch.from_numpy(a).to(v.device)
+            for a in (state.user, state.shown[:, : state.step], state.clicked[:, : state.step])
         )
-        x = self.net.states(v, torch.from_numpy(state.user), shown, clicked)[:, -1]
+        x = self.net.states(v, user, shown, clicked)[:, -1]
         return v, x, self.net.repeated(v, shown)[:, -1]
 
     @torch.no_grad()
     def scores(self, state: VisitState) -> Float[np.ndarray, "n items"]:
         "Of the head."
         v, x, repeated = self.read(state)
-        return self.rank(x, repeated, v).numpy().astype(float)
+        return self.rank(x, repeated, v).cpu().numpy().astype(float)
 
     def rank(self, x: Tensor, repeated: Tensor, v: Tensor) -> Float[Tensor, "n items"]:
         "What each item is worth in each state."

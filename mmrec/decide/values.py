@@ -69,7 +69,8 @@ def stay_loss(net: ValueNetwork, b: VisitBatch, longest: int) -> Float[Tensor, "
     _, g, _ = net.parts(b.x[:, :-1], b.repeated[:, :-1], b.v)
     stay, real = b.of_shown(g).mean(2).clamp(1e-6, 1 - 1e-6), b.real.any(2)
     stayed = F.pad(real[:, 1:], (0, 1)).float()
-    counts = real & (torch.arange(real.shape[1]) < longest - 1)
+    step = torch.arange(real.shape[1], device=real.device)
+    counts = real & (step < longest - 1)
     return F.binary_cross_entropy(stay, stayed, reduction="none")[counts].mean()
 
 
@@ -108,7 +109,7 @@ class SlateQPolicy(NetworkPolicy):
         "The slate's items from K down to 1, all others below."
         e, parts = self.net.examined(), self.net.parts(x, repeated, v)
         slates = best_slates(*parts, e, self.discount)
-        places = torch.arange(len(e), 0, -1.0).expand(slates.shape)
+        places = torch.arange(len(e), 0, -1.0, device=e.device).expand(slates.shape)
         return (parts[0] - 2).scatter(-1, slates, places)
 
 # %% ../../nbs/13_decide/5_values.ipynb #0a61b81f

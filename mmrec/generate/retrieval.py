@@ -6,6 +6,7 @@ __all__ = ['Trie', 'beam_search', 'TrieProcessor', 'generate_items', 'Generative
 # %% ../../nbs/11_generate/5_generative_retrieval.ipynb #51c2166a
 import warnings
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import numpy as np, pandas as pd, torch
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
 
-from ..data.basics import seeded, whole_number
+from ..data.basics import best_device, seeded, whole_number
 from ..data.dataset import Dataset
 from ..environment import MMRecError
 from .semantic_ids import ResidualKMeans, RQVAE, SemanticIds, foretold
@@ -55,12 +56,22 @@ class Trie:
             table[above, self.ids[:, depth - 1]] = self.at[depth]
             self.child.append(table)
 
+    def to(self, device: Any) -> "Trie":
+        "The same on a device: where what is asked of it lies."
+        other = copy(self)
+        other.ids = self.ids.to(device)
+        other.at, other.child, other.spelled = (
+            [t.to(device) for t in tables] for tables in (self.at, self.child, self.spelled)
+        )
+        return other
+
     def leads(self, allowed: Bool[Tensor, "rows items"]) -> list[Bool[Tensor, "rows nodes"]]:
         "Whether each node of each depth leads to an item that is allowed."
         out = []
         for node, spelled in zip(self.at, self.spelled):
-            many = torch.zeros(len(allowed), len(spelled), dtype=torch.int32)
-            out.append(many.index_add_(1, node, allowed.int()) > 0)
+            some = allowed.int()
+            many = some.new_zeros(len(allowed), len(spelled))
+            out.append(many.index_add_(1, node, some) > 0)
         return out
 
 # %% ../../nbs/11_generate/5_generative_retrieval.ipynb #5f51142c
@@ -75,8 +86,8 @@ def beam_search(
     "The most likely items of each row and their log probabilities; -1 and -inf where none is left."
     beam = max(beam, k)
     leads = None if allowed is None else trie.leads(allowed)
-    node = torch.zeros(rows, 1, dtype=torch.long)
-    total = torch.zeros(rows, 1)
+    node = trie.ids.new_zeros(rows, 1)
+    total = torch.zeros(rows, 1, device=node.device)
     for depth in range(trie.depth):
         child = trie.child[depth][node]  # rows x beam x size
         open_ = child >= 0
@@ -107,19 +118,19 @@ class TrieProcessor(LogitsProcessor):
 
     def tokens(self, items: Int[Tensor, "*rows"]) -> Int[Tensor, "*rows levels"]:
         "The tokens that spell items."
-        return self.trie.ids[items] + torch.tensor(self.offset[:-1])
+        return self.trie.ids[items] + self.trie.ids.new_tensor(self.offset[:-1])
 
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         node = self.node(input_ids[:, 1:])  # after the begin token
         depth = input_ids.shape[1] - 1
-        shut = torch.ones(scores.shape, dtype=torch.bool)
+        shut = torch.ones_like(scores, dtype=torch.bool)
         digits = slice(self.offset[depth], self.offset[depth + 1])
         shut[:, digits] = (self.trie.child[depth][node.clamp(min=0)] < 0) | (node < 0)[:, None]
         return scores.masked_fill(shut, -torch.inf)
 
     def node(self, written: Int[Tensor, "rows depth"]) -> Int[Tensor, "rows"]:
         "The node that tokens spell, -1 where there is none."
-        node = torch.zeros(len(written), dtype=torch.long)
+        node = written.new_zeros(len(written))
         for depth in range(written.shape[1]):
             digit, size = written[:, depth] - self.offset[depth], self.trie.sizes[depth]
             there = (node >= 0) & (digit >= 0) & (digit < size)
@@ -154,7 +165,7 @@ def generate_items(
         output_scores=True,
         renormalize_logits=False,
     )
-    only = TrieProcessor(trie)
+    only = TrieProcessor(trie.to(tokens.device))
     kept, model.generation_config = model.generation_config, config
     try:
         with torch.no_grad(), warnings.catch_warnings():
@@ -346,10 +357,12 @@ class _Writing(Sequential):
             q, item = [], []
             for group in np.array_split(rows, max(1, len(rows) // 128)):
                 cell, real = cut[group].padded()
-                seen = torch.from_numpy(cut.values[cell[:, :-1]])
-                right = torch.from_numpy(real[:, 1:])
+                seen, asked, right = (
+                    torch.from_numpy(a).to(writer.trie.ids.device)
+                    for a in (cut.values[cell[:, :-1]], cut.values[cell[:, 1:]], real[:, 1:])
+                )
                 q.append(writer.net.past(writer.net.items(writer.trie.ids[seen]))[right])
-                item.append(torch.from_numpy(cut.values[cell[:, 1:]])[right])
+                item.append(asked[right])
             value = writer.loss(torch.cat(q), torch.cat(item))
             if not value.isfinite():
                 raise MMRecError(f"the loss became {value.item()}; lower lr={self.lr}")
@@ -381,8 +394,9 @@ class GenerativeRecommender(_Writing):
             self._fit_net(dataset, cut, dealt, chosen and chosen.best_epoch_)
 
     def _fit_net(self, dataset, cut, dealt, stop):
-        trie = Trie(self.ids_)
-        net = self._net(trie.sizes)
+        device = best_device()
+        trie = Trie(self.ids_).to(device)
+        net = self._net(trie.sizes).to(device)
         if self.quantizer == "kmeans":  # where centroids are of the size of a digit's vector
             for e, book in zip(net.digit, dealt.quantizer_.books_):
                 e.data.copy_(torch.from_numpy(book[: len(e)]))
@@ -395,7 +409,8 @@ class GenerativeRecommender(_Writing):
             self.history_.append({"epoch": epoch, "loss": loss, "valid": score})
             if score > best:
                 best, self.best_epoch_ = score, epoch + 1
-                self.weights_ = nn.utils.parameters_to_vector(net.parameters()).detach().clone()
+                w = nn.utils.parameters_to_vector(net.parameters())
+                self.weights_ = w.detach().cpu().clone()
             if not stop and epoch + 1 - self.best_epoch_ >= self.patience:
                 break
         self._writer_ready = None  # rebuilt from the weights that are kept
@@ -433,7 +448,8 @@ class GenerativeRecommender(_Writing):
         size = max(1, 2**24 // len(self.ids_) // self.hidden)
         for rows in np.array_split(order, -(-len(order) // size)) if len(order) else ():
             cell, _ = h[rows].padded()
-            v = writer.net.items(writer.trie.ids[torch.from_numpy(h.values[cell])])
+            seen = torch.from_numpy(h.values[cell]).to(writer.trie.ids.device)
+            v = writer.net.items(writer.trie.ids[seen])
             last = torch.arange(len(rows)), torch.from_numpy(h.lengths[rows] - 1)
             yield rows, writer.net.past(v)[last]
 
@@ -443,13 +459,14 @@ class GenerativeRecommender(_Writing):
         out = torch.full((len(h), n), -torch.inf if self.beam else 0.0)
         for rows, q in self._questions(h):
             if self.beam is None:
-                out[torch.from_numpy(rows)] = writer.exact(q)
+                out[torch.from_numpy(rows)] = writer.exact(q).cpu()
                 continue
             width = min(self.beam, n)
-            item, value = beam_search(writer.step(q), writer.trie, len(rows), width, width)
+            found = beam_search(writer.step(q), writer.trie, len(rows), width, width)
+            item, value = (t.cpu() for t in found)
             at = torch.from_numpy(rows)[:, None].expand_as(item)
-            found = item >= 0
-            out[at[found], item[found]] = value[found]
+            there = item >= 0
+            out[at[there], item[there]] = value[there]
         return out
 
     def recommend(
@@ -485,9 +502,11 @@ class GenerativeRecommender(_Writing):
         for rows, q in self._questions(h):
             at = torch.from_numpy(rows)
             writer, width = self._writer(), min(max(k, self.beam or k), may.shape[1])
-            item, value = beam_search(writer.step(q), writer.trie, len(rows), width, width, may[at])
-            found = item >= 0
-            out[at[:, None].expand_as(item)[found], item[found]] = value[found]
+            ask, only = writer.step(q), may[at].to(q.device)
+            found = beam_search(ask, writer.trie, len(rows), width, width, only)
+            item, value = (t.cpu() for t in found)
+            there = item >= 0
+            out[at[:, None].expand_as(item)[there], item[there]] = value[there]
         empty = torch.from_numpy(np.flatnonzero(h.lengths == 0))
         out[empty] = torch.from_numpy(self.popularity_).masked_fill(~may[empty], -torch.inf)
         return out
@@ -495,4 +514,4 @@ class GenerativeRecommender(_Writing):
     def _similar(self, row):
         writer = self._writer()
         v = writer.net.items(writer.trie.ids)
-        return v @ v[row]
+        return (v @ v[row]).cpu()
