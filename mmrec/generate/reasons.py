@@ -52,7 +52,7 @@ _RELATION = frozenset(
 
 
 def keeps_to(sentence: str, facts: Facts, catalogue: Sequence[str] = ()) -> bool:
-    "Whether a sentence names the recommended item, and no item and no property beyond the facts."
+    "Whether a sentence names the item and a fact that speaks for it, and nothing beyond the facts."
     said = clean_text(sentence).lower()
     if not facts.item or len(said) > 400 or facts.item.lower() not in said:
         return False
@@ -63,18 +63,31 @@ def keeps_to(sentence: str, facts: Facts, catalogue: Sequence[str] = ()) -> bool
     for title in catalogue:
         if (t := clean_text(title).lower()) and t not in known and t in rest:
             return False
+    beside = said.replace(facts.item.lower(), " ")
+    if not any(t.lower() in beside for t in (*facts.because, *facts.parts) if t):
+        return False  # a title alone is no reason
     allowed = _RELATION | {p.lower() for p in facts.parts}
     return all(w in allowed for w in re.findall(r"[^\W_]+", rest))
 
 
+_SHOWN = (
+    'Item: "A". Chosen before: "B"; "C". Alike in: text. Reason: '
+    'We recommend "A" because you chose "B" and "C", and the text is similar.'
+)
+
+
+def _asked(facts: Facts) -> str:
+    "What the model is asked: to go on as in an example, from the facts alone."
+    because = "; ".join(f'"{t}"' for t in facts.because) or "many people chose it"
+    parts = ", ".join(facts.parts) or "nothing known"
+    return (
+        f"Complete the last line as in the first.\n{_SHOWN}\n"
+        f'Item: "{facts.item}". Chosen before: {because}. Alike in: {parts}. Reason:'
+    )
+
+
 def reason(facts: Facts, model: LanguageModel, catalogue: Sequence[str] = ()) -> tuple[str, bool]:
     "A sentence from the facts, and whether the model wrote it: one that fails the check is plain."
-    because = "; ".join(f'"{t}"' for t in facts.because) or "many people chose it"
-    ask = (
-        "Write one short sentence that says why the item is recommended. Use only these facts. "
-        f'Item: "{facts.item}". Chosen before: {because}. '
-        f"Alike in: {', '.join(facts.parts) or 'nothing known'}."
-    )
-    said = clean_text(model.generate([ask], 40)[0])
+    said = clean_text(model.generate([_asked(facts)], 40)[0])
     first = re.split(r"(?<=[.!?])\s", said)[0]
     return (first, True) if keeps_to(first, facts, catalogue) else (facts.plain(), False)
