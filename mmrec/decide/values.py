@@ -121,14 +121,16 @@ def _stays(log: VisitLog, longest: int) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def _slates_repeat(net: ValueNetwork, log: VisitLog) -> Float[Tensor, "visits steps slate"]:
-    v, shown = net.vectors(), torch.from_numpy(log.shown)
+    v = net.vectors()
+    shown = torch.from_numpy(log.shown).to(v.device)
     return net.repeated(v, shown)[:, :-1].gather(2, shown.clamp(min=0))
 
 
 def fit_staying(net: ValueNetwork, log: VisitLog, longest: int) -> None:
     "The two numbers of staying by maximum likelihood, all else as it is."
     stayed, known = _stays(log, longest)
-    repeated, target = _slates_repeat(net, log)[known], stayed[known].float()
+    repeated = _slates_repeat(net, log)[known]
+    target = stayed[known].float().to(repeated.device)
     optimiser = torch.optim.LBFGS([net.tired], max_iter=100, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
@@ -150,7 +152,8 @@ def looks_ahead(
     rate = ((stayed & known).sum() + 1.0) / (known.sum() + 2.0)
     stayed, known = _stays(held_out, longest)
     with torch.no_grad():
-        told = net.keeps(_slates_repeat(net, held_out)).mean(2).double().clamp(1e-6, 1 - 1e-6)
+        told = net.keeps(_slates_repeat(net, held_out)).mean(2).cpu().double()
+    told = told.clamp(1e-6, 1 - 1e-6)
     gain = known * torch.where(stayed, (told / rate).log(), ((1 - told) / (1 - rate)).log())
     return ratio_interval(gain.sum(1).numpy(), np.ones(len(gain)), np.arange(len(gain)), level)
 
