@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import numpy as np, torch
 from jaxtyping import Float
 
-from ..data.basics import best_device, seeded
+from ..data.basics import best_device, rows_of, seeded
 from ..data.dataset import Features
 from ..data.storage import cache_dir, write_atomic
 from ..encode.encoders import weights_hash
@@ -440,8 +440,9 @@ def written_descriptions(
     dataset: Any, model: LanguageModel, rows: Sequence[int], source: str = "title"
 ) -> dict[int, str]:
     "One sentence about each item, guessed from its title; rows without a title have none."
+    asked = rows_of(rows, dataset.n_items, "written_descriptions rows", as_given=True)
     column = dataset.items[source].fillna("").astype(str)
-    titles = {int(r): t for r in rows if (t := _quoted(column.iloc[int(r)], 200))}
+    titles = {int(r): t for r in asked if (t := _quoted(column.iloc[int(r)], 200))}
     ask = 'Describe the item with this title in one short sentence. Title: "{}"'
     said = model.generate([ask.replace("{}", t) for t in titles.values()], 40) if titles else []
     return {r: s for r, t in zip(titles, said) if (s := clean_text(t, 300))}

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np, pandas as pd
 from jaxtyping import Float, Int
 
-from ..data.basics import whole_number
+from ..data.basics import rows_of, whole_number
 from ..data.dataset import SPLITS, Dataset
 from ..environment import MMRecError
 from ..recommend.recommender import NotFittedError, content_vectors
@@ -651,6 +651,8 @@ def choice_rows(
     did not choose in training or validation."""
     if split not in ("train", "valid"):
         raise MMRecError(f"choice_rows: split={split!r}; 'train' or 'valid', test is not learned")
+    if candidates is not None:
+        candidates = _item_lists(candidates, dataset)
     part = dataset.interactions[dataset.interactions["split"] == SPLITS[split]]
     columns = ["user", "item"] + ["timestamp"] * dataset.has_time
     right, rng = part[columns].reset_index(drop=True), np.random.default_rng(seed)
@@ -668,6 +670,18 @@ def choice_rows(
         item[todo[fine]] = drawn[fine]
     wrong = wrong.assign(item=item)[item >= 0]
     return pd.concat([right.assign(label=1.0), wrong.assign(label=0.0)], ignore_index=True)
+
+
+def _item_lists(x, dataset: Dataset) -> np.ndarray:
+    "Item rows for each user, -1 where there is none."
+    x = np.asarray(x)
+    if x.ndim != 2 or len(x) != dataset.n_users:
+        raise MMRecError(
+            f"choice_rows candidates: shape {x.shape}; for each of {dataset.n_users:,} users rows "
+            f"in 0..{dataset.n_items - 1:,}, or -1 for none, are wanted"
+        )
+    rows_of(x[x != -1], dataset.n_items, "choice_rows candidates", as_given=True)
+    return x
 
 # %% ../../nbs/12_rank/1_features.ipynb #fb69de6a
 def shown_rows(events: pd.DataFrame, goals: Sequence[str] = ("click",)) -> pd.DataFrame:
