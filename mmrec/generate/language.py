@@ -133,10 +133,12 @@ class LocalModel(_Tokens):
     def _after(self, first: Any, n: int, rows: list[list[int]]) -> Float[torch.Tensor, "rows"]:
         "Log-probabilities of rows of tokens after a prefix of n tokens that was read."
         x, mask = self.padded(rows, left=False)
-        kept = copy.deepcopy(first.past_key_values)  # reading on would write into it
+        # called so from transformers 5.24 on
+        name = "cache" if "cache" in first.keys() else "past_key_values"
+        kept = copy.deepcopy(first[name])  # reading on would write into it
         kept.batch_repeat_interleave(len(rows))
         whole = torch.cat([mask.new_ones(len(rows), n), mask], 1)
-        seen = self.model(input_ids=x, attention_mask=whole, past_key_values=kept).logits
+        seen = self.model(input_ids=x, attention_mask=whole, **{name: kept}).logits
         last = first.logits[:, -1:].expand(len(rows), -1, -1)
         logp = torch.cat([last, seen[:, :-1]], 1).float().log_softmax(-1)
         return (logp.gather(2, x[..., None])[..., 0] * mask).sum(1)
