@@ -183,9 +183,18 @@ def scores_of_neighbours(
     weight = weight / weight.sum(1, keepdim=True).clamp(min=1e-9)
     users, at = np.unique(rows.numpy(), return_inverse=True)
     scores = torch.as_tensor(bundle.recommender.score(users)).float()
-    return torch.einsum(
-        "pn,pni->pi", weight.float(), scores[torch.from_numpy(at.reshape(rows.shape))]
-    )
+    return mean_of_lists(weight.float(), scores[torch.from_numpy(at.reshape(rows.shape))])
+
+
+def mean_of_lists(
+    weight: Float[Tensor, "people near"], scores: Float[Tensor, "people near items"]
+) -> Float[Tensor, "people items"]:
+    """Weighted mean of scores. Where a neighbour is not shown an item (-inf), that counts as its
+    least score; what none of them is shown stays -inf."""
+    shown = scores > -torch.inf
+    least = scores.masked_fill(~shown, torch.inf).amin(2, keepdim=True)
+    filled = torch.where(shown, scores, least.masked_fill(least.isinf(), 0.0))
+    return torch.einsum("pn,pni->pi", weight, filled).masked_fill(~shown.any(1), -torch.inf)
 
 # %% ../../nbs/14_serve/2_answers.ipynb #2fcc4ff9
 def encode_raw(
