@@ -199,8 +199,16 @@ class Prior(Settings):
 
 # %% ../../nbs/09_multimodal/2_model.ipynb #abc06468
 def standard(s: Float[Tensor, "users items"]) -> Float[Tensor, "users items"]:
-    "Each row to mean 0 and standard deviation 1; a row that says nothing to zeros."
-    return (s - s.mean(1, keepdim=True)) / s.std(1, keepdim=True).clamp(min=1e-9)
+    """Each row to mean 0 and standard deviation 1; a row that says nothing to zeros. What is not
+    shown (-inf) says nothing of the others and stays so."""
+    shown = s > -torch.inf
+    if shown.all():
+        return (s - s.mean(1, keepdim=True)) / s.std(1, keepdim=True).clamp(min=1e-9)
+    n = shown.sum(1, keepdim=True)
+    mean = s.masked_fill(~shown, 0).sum(1, keepdim=True) / n.clamp(min=1)
+    off = (s - mean).masked_fill(~shown, 0)
+    spread = (off.square().sum(1, keepdim=True) / (n - 1).clamp(min=1)).sqrt()
+    return (off / spread.clamp(min=1e-9)).masked_fill(~shown, -torch.inf)
 
 
 def faded(dataset: Dataset, recency: float | None, history: str = "train") -> sp.csr_matrix:
