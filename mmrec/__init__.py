@@ -20,7 +20,7 @@ calm_threads()  # before torch is loaded by whatever is touched first
 # %% ../nbs/00_start/workshop/house.ipynb #0f000007
 CHAPTERS = (
     "data evaluate preprocess encode multitask crossmodal fusion recommend multimodal sequence "
-    "generate rank decide serve report"
+    "generate rank decide serve protect report"
 ).split()
 
 PUBLIC = {  # chapter -> the names that are shown at the top
