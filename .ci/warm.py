@@ -5,7 +5,7 @@ other people's packages only, nothing of mmrec: each page still imports that its
 `kernels()` is used by conftest.py; this file run as a program is the process that is forked.
 """
 
-import importlib, json, os, random, signal, subprocess, sys
+import atexit, gc, importlib, json, os, random, signal, subprocess, sys, threading
 from contextlib import contextmanager, suppress
 
 HELD = (
@@ -110,7 +110,15 @@ def _become_kernel(argv, env, cwd):
     sys.argv = ["ipykernel_launcher", *argv]
     from ipykernel import kernelapp
 
-    kernelapp.launch_new_instance()
+    try:
+        kernelapp.launch_new_instance()
+    except SystemExit:
+        pass
+    # what has to be put away is; taking the shared memory apart piece by piece would copy it
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush(), sys.stderr.flush()
+    os._exit(0)
 
 
 def _ended(pid, options):
@@ -129,6 +137,8 @@ def main():
     for name in HELD:
         with suppress(ImportError, OSError):  # what is broken here is found by the pages
             importlib.import_module(name)
+    gc.collect()
+    gc.freeze()  # no kernel's collector walks through (and so copies) what all of them share
     while line := sys.stdin.readline():
         asked = json.loads(line)
         if asked["do"] == "start":

@@ -4,7 +4,7 @@
 __all__ = ['record']
 
 # %% ../../nbs/01_data/workshop/provenance.ipynb #b0010005
-import ast, contextlib, hashlib, importlib.util, json, time
+import ast, contextlib, hashlib, importlib.util, json, re, time
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -97,6 +97,16 @@ def imports(node, inside: str, package: str):  # inside: dotted name of the file
         yield a.asname or a.name, ".".join(base), a.name
 
 
+def within(statement: ast.stmt):
+    "A statement and those in it at any depth; what they compute holds no statement."
+    todo: list[ast.AST] = [statement]
+    while todo:
+        yield (node := todo.pop())
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            if isinstance(inner := getattr(node, part, None), list):
+                todo += inner
+
+
 class Module:
     "Definitions and imports of one file, or of the cells of a page."
 
@@ -107,7 +117,7 @@ class Module:
         self.acts: list[ast.stmt] = []
         own = {n for s in found for n in binds(s, new=True)}
         for s in found:
-            for node in ast.walk(s):
+            for node in within(s):
                 if isinstance(node, (ast.Import, ast.ImportFrom)):
                     self.imported |= {a: (m, n) for a, m, n in imports(node, file, package)}
             names = binds(s) & own
@@ -129,26 +139,30 @@ class _Names:
     "Where the names of a package lead."
 
     root: Path
-    modules: dict[str, Module]
+    texts: dict[str, tuple[str, str]]  # module -> its file, dotted, and what stands there
+    modules: dict[str, Module]  # read when first asked for
 
     def find(self, module: str, name: str | None) -> list[tuple[str, str | None]]:
         "Where a name of a module is defined; name None: the module itself."
-        if module not in self.modules:
+        if module not in self.texts:
             return []
         here = self.modules[module]
         if name is None or name in here.defined:
             return [(module, name)]
-        if (sub := f"{module}.{name}".strip(".")) in self.modules:
+        if (sub := f"{module}.{name}".strip(".")) in self.texts:
             return [(sub, None)]
         if name in here.imported and here.imported[name] != (module, name):
             return self.find(*here.imported[name])
         if name == "*":
             return [(module, n) for n in here.defined]
         below = [
-            m for m in self.modules if m != module and (m.startswith(module + ".") or not module)
+            m for m in self.texts if m != module and (m.startswith(module + ".") or not module)
         ]
-        hands_on = here.file.endswith("__init__")
-        return [(m, name) for m in below if hands_on and name in self.modules[m].defined]
+        if not here.file.endswith("__init__"):  # it hands nothing on
+            return []
+        # a text without the name need not be parsed
+        near = [m for m in below if name in self.texts[m][1]]
+        return [(m, name) for m in near if name in self.modules[m].defined]
 
     def follow(self, inside: Module, node: ast.AST) -> list[tuple[str, str | None]]:
         "What of the package a chain `a.b.c` means in a module."
@@ -166,7 +180,9 @@ class _Names:
     def derived(self) -> dict:
         "Class -> classes derived from it directly."
         found: dict[tuple, set] = {}
-        for m in self.modules.values():
+        derives = re.compile(r"^class .*[(\[]", re.M)
+        heirs = [m for m, (_, text) in self.texts.items() if derives.search(text)]
+        for m in map(self.modules.__getitem__, heirs):
             for s in [
                 s for all_ in m.defined.values() for s in all_ if isinstance(s, ast.ClassDef)
             ]:
@@ -238,6 +254,19 @@ class _Reach(_Names):
         return found
 
 # %% ../../nbs/01_data/workshop/provenance.ipynb #b0010016
+class Modules(dict[str, Module]):
+    "Each module of a package, parsed when something in it is first asked for."
+
+    def __init__(self, texts: dict[str, tuple[str, str]], package: str):
+        super().__init__()
+        self.texts, self.package = texts, package
+
+    def __missing__(self, name: str) -> Module:
+        file, text = self.texts[name]
+        self[name] = Module(name, file, statements(text), self.package)
+        return self[name]
+
+
 class Package(_Reach):
     "The modules of a package as they lie on disk now."
 
@@ -246,15 +275,14 @@ class Package(_Reach):
             spec = importlib.util.find_spec("mmrec")
             root = Path(spec.origin).parent if spec and spec.origin else Path()
         self.root = Path(root)
-        self.modules, self._known = {}, {}
+        self.texts, self._known = {}, {}
         for f in sorted(self.root.rglob("*.py")):
             parts = f.relative_to(self.root).with_suffix("").parts
             if parts[-1] == "_modidx":
                 continue
             name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            self.modules[name] = Module(
-                name, ".".join(parts), statements(f.read_text("utf-8")), self.root.name
-            )
+            self.texts[name] = ".".join(parts), f.read_text("utf-8")
+        self.modules = Modules(self.texts, self.root.name)
 
     def fingerprint(self, cells: list[str]) -> dict:  # sources of the code cells of a page
         "Hash of a page's own code, and for each module of what the page can reach in it."
