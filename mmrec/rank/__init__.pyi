@@ -29,3 +29,9 @@ from .stages import Cap as Cap
 from .stages import MMR as MMR
 from .stages import Place as Place
 from .stages import TwoStage as TwoStage
+from .rules import Suits as Suits
+from .rules import Until as Until
+from .rules import Fresh as Fresh
+from .rules import estimate_half_life as estimate_half_life
+from .rules import basket_matrix as basket_matrix
+from .rules import BasketKNN as BasketKNN

@@ -33,6 +33,13 @@ class Reranker(Stored):
         "Items that may be shown at all; all, unless the rule is a hard one."
         return np.ones(n_items, bool)
 
+    def suits(
+        self, user_rows: Int[np.ndarray, "users"], n_items: int
+    ) -> Bool[np.ndarray, "users items"] | None:
+        """Items that may be shown to each of these people now (row -1: somebody unknown); None,
+        unless the rule asks who or when."""
+        return None
+
     def arrange(
         self, items: Int[np.ndarray, "candidates"], scores: Float[np.ndarray, "candidates"]
     ) -> Int[np.ndarray, "fewer"]:
@@ -42,6 +49,10 @@ class Reranker(Stored):
     def _fitted(self) -> None:
         if not _learned(self):
             raise MMRecError(f"{type(self).__name__}: not fitted; TwoStage.fit does that")
+
+    def _fits(self, n_items: int, n_users: int) -> bool:
+        "Whether what was learned belongs to a catalogue of that size."
+        return all(len(v) == n_items for v in _learned(self).values() if isinstance(v, np.ndarray))
 
 
 def _column(dataset: Dataset, column: str, who: str) -> pd.Series:
@@ -275,14 +286,25 @@ class _Staged(Recommender):
                 f"TwoStage: the hard rules together ({rules}) let none of {n:,} items pass"
             )
 
+    def may_show(self, user_rows: Int[np.ndarray, "users"]) -> Bool[np.ndarray, "users items"]:
+        "What the hard rules let pass for each of these people now; row -1: somebody unknown."
+        n = len(self.allowed_)
+        ok = np.broadcast_to(self.allowed_, (len(user_rows), n))
+        own = [r.suits(np.asarray(user_rows), n) for r in self.rerankers]
+        return np.all([ok, *(m for m in own if m is not None)], 0)
+
     def _top(
-        self, scores: torch.Tensor, allowed: np.ndarray, barred: sp.csr_matrix
+        # allowed: [items] or [users, items]
+        self,
+        scores: torch.Tensor,
+        allowed: np.ndarray,
+        barred: sp.csr_matrix,
     ) -> tuple[Int[np.ndarray, "users c"], Float[np.ndarray, "users c"]]:
         "Candidates (-1: none) and their scores, best first, from all items' scores."
         s, seen = scores.detach().cpu().double().clone(), barred.tocoo()
-        s[:, torch.from_numpy(~allowed)] = -torch.inf
+        s[torch.from_numpy(~np.broadcast_to(allowed, s.shape))] = -torch.inf
         s[torch.from_numpy(seen.row).long(), torch.from_numpy(seen.col).long()] = -torch.inf
-        item, value = top_k(s, min(self.candidates, len(allowed)))
+        item, value = top_k(s, min(self.candidates, s.shape[1]))
         return torch.where(value > -torch.inf, item, -1).numpy(), value.numpy()
 
     def _retrieve(
@@ -292,7 +314,7 @@ class _Staged(Recommender):
         size = max(1, 2**23 // len(allowed))
         blocks = [rows[i : i + size] for i in range(0, len(rows), size)] or [rows]
         said = lambda b: torch.as_tensor(self.retriever.score(b))
-        found = [self._top(said(b), allowed, barred[b]) for b in blocks]
+        found = [self._top(said(b), self.may_show(b) & allowed, barred[b]) for b in blocks]
         return np.concatenate([i for i, _ in found]), np.concatenate([v for _, v in found])
 
 # %% ../../nbs/12_rank/4_stages.ipynb #12540023
@@ -359,7 +381,8 @@ class TwoStage(_Staged):
         scores = torch.as_tensor(self.retriever.score_history(x)).clone()
         empty = np.flatnonzero(np.diff(x.indptr) == 0)
         scores[empty] = torch.as_tensor(np.asarray(self.train_.sum(0))).to(scores)
-        return self._filled(np.full(x.shape[0], -1), self._top(scores, self.allowed_, x))
+        nobody = np.full(x.shape[0], -1)
+        return self._filled(nobody, self._top(scores, self.may_show(nobody), x))
 
     def recommend(
         self,
@@ -403,7 +426,8 @@ class TwoStage(_Staged):
         rows, item = _lookup(self, "user", [user_id]), int(_lookup(self, "item", [item_id])[0])
         items, said = found = self._retrieve(rows, self.allowed_, self.train_)
         lines: list[tuple] = []
-        lines.append(("hard rules", int(self.allowed_[item]), np.nan, int(self.allowed_.sum())))
+        pass_ = self.may_show(rows)[0]
+        lines.append(("hard rules", int(pass_[item]), np.nan, int(pass_.sum())))
 
         def line(stage, i, s):
             at = np.flatnonzero(i == item)
@@ -425,11 +449,13 @@ class TwoStage(_Staged):
 
     def _sound(self) -> bool:
         n = len(self.item_ids_)
-        learned = [v for r in self.rerankers for v in _learned(r).values()]
-        sizes = [v for v in (self.allowed_, *learned) if isinstance(v, np.ndarray)]
+        rules = all(
+            isinstance(r, Reranker) and _learned(r) and r._fits(n, len(self.user_ids_))
+            for r in self.rerankers
+        )
         return (
-            all(len(v) == n for v in sizes)
-            and all(isinstance(r, Reranker) and _learned(r) for r in self.rerankers)
+            rules
+            and self.allowed_.shape == (n,)
             and self.allowed_.dtype == bool
             and self.retriever.item_ids_ == self.item_ids_
             and self.retriever.user_ids_ == self.user_ids_
