@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np, pandas as pd
 
 from .readers import CHOICE, check_columns, few_names, name_columns
-from .storage import cache_dir, write_atomic
+from .storage import cache_dir, write_atomic, writing
 from ..environment import MMRecError
 
 # %% ../../nbs/01_data/workshop/hub.ipynb #3d34c332
@@ -112,7 +112,8 @@ def hub_tables(source: str, columns: dict | None = None) -> tuple[list[pd.DataFr
     root = (
         cache_dir() / "hf" / f"{name}-{hashlib.blake2b(source.encode(), digest_size=4).hexdigest()}"
     )
-    root.mkdir(parents=True, exist_ok=True)
+    with writing(root):
+        root.mkdir(parents=True, exist_ok=True)
     kinds = ("items", "interactions", "users")
     how = {"name": name, "root": root, "files": [f"hf:{name} {t}" for t in kinds]}
     if {"items", "interactions"} <= set(tables):

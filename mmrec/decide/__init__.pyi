@@ -17,6 +17,7 @@ from .off_policy import load_obd as load_obd
 from .off_policy import item_shares as item_shares
 from .off_policy import Decision as Decision
 from .off_policy import may_ship as may_ship
+from .bandits import MOST_DRAWS as MOST_DRAWS
 from .bandits import pair_features as pair_features
 from .bandits import Bandit as Bandit
 from .bandits import RankingBandit as RankingBandit

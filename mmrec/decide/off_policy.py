@@ -9,6 +9,7 @@ __all__ = ['STRENGTHS', 'LoggedRounds', 'Estimate', 'Estimator', 'weights', 'rat
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -17,7 +18,9 @@ import numpy as np, pandas as pd
 from jaxtyping import Float, Int
 
 from ..data.dataset import Dataset
+from ..data.events import events_table
 from ..data.loading import from_frames
+from ..data.readers import Mistakes, Place, one_line, read_ids, read_table
 from ..environment import MMRecError
 
 # %% ../../nbs/13_decide/1_off_policy.ipynb #de010008
@@ -460,42 +463,53 @@ def load_obd(
             f"{folder.resolve().name}: no POLICY/{campaign}/{campaign}.csv; "
             + (f"campaigns there: {', '.join(there)}" if there else "not the Open Bandit layout")
         )
+    items, place = _obd_table(files[0].with_name("item_context.csv"), "items", ["item_id"])
+    known = pd.DataFrame({"item_id": read_ids(items["item_id"], place)[1]})
     logs: list[pd.DataFrame] = []
     for f in files:
         slates = logs[-1]["slate"].max() + 1 if logs else 0
-        logs.append(_obd_log(f, slates).assign(policy=f.parents[1].name))
+        logs.append(_obd_log(f, slates, known).assign(policy=f.parents[1].name))
     events = pd.concat(logs, ignore_index=True).sort_values("timestamp", kind="stable")
-    items = pd.read_csv(files[0].with_name("item_context.csv"), index_col=0)
     clicks = events[events["kind"] == "click"][["user_id", "item_id", "timestamp"]]
     people = pd.DataFrame({"user_id": events["user_id"].unique()})
-    items = items.assign(item_id=items["item_id"].astype(str))
-    ds = from_frames(items, clicks, people, name=f"{folder.resolve().name}-{campaign}")
+    named = dict(name=f"{folder.resolve().name}-{campaign}", files=[place.name, f"{campaign}.csv"])
+    ds = from_frames(items, clicks, people, **named)
     events.insert(0, "item", ds.item_rows(events.pop("item_id")))
     events.insert(0, "user", ds.user_rows(events.pop("user_id")))
     return replace(ds, events=events.reset_index(drop=True))
 
+# %% ../../nbs/13_decide/1_off_policy.ipynb #0bd00002
+def _obd_table(file: Path, kind: str, columns: list[str]) -> tuple[pd.DataFrame, Place]:
+    "A table of the data with all these columns."
+    if not file.is_file():
+        raise MMRecError(f"{file.name}: not there; not the Open Bandit layout")
+    table, place, _ = read_table(file, kind, sep=",")
+    if lacks := [c for c in columns if c not in table]:
+        raise MMRecError(f"{file.name}: not a table of the Open Bandit data (no column {lacks[0]})")
+    return table.drop(columns=[c for c in table if str(c).startswith("Unnamed:")]), place
 
-def _obd_log(file: Path, slates: int) -> pd.DataFrame:
-    try:
-        x = pd.read_csv(file, index_col=0)
-        person = x.filter(like="user_feature").astype(str).agg("-".join, axis=1).astype(object)
-        when = pd.to_datetime(x["timestamp"], format="ISO8601", utc=True)
-        shown = pd.DataFrame(
-            {
-                "user_id": [f"g{h:x}" for h in pd.util.hash_array(person.to_numpy())],
-                "item_id": x["item_id"].astype(str),
-                "timestamp": (when - pd.Timestamp(0, tz="UTC")) / pd.Timedelta("1s"),
-                "slate": np.arange(len(x)) + slates,  # what stood beside it is not published
-                "position": x["position"],
-                "propensity": x["propensity_score"],
-                "kind": "shown",
-                "value": 1.0,
-            }
-        )
-    except (KeyError, ValueError) as e:
-        raise MMRecError(f"{file.name}: not a log of the Open Bandit data ({e})") from None
-    clicks = shown[x["click"].to_numpy() > 0].assign(kind="click", propensity=np.nan)
-    return pd.concat([shown, clicks])
+
+def _obd_log(file: Path, slates: int, items: pd.DataFrame) -> pd.DataFrame:
+    "One policy's log as events under ids."
+    given = ["timestamp", "item_id", "position", "propensity_score", "click", "user_feature_0"]
+    x, place = _obd_table(file, "events", given)
+    features = [x[c].astype(object).fillna("").astype(str) for c in x if "user_feature" in str(c)]
+    person = pd.util.hash_array(reduce(lambda a, b: a + "-" + b, features).to_numpy(object))
+    clicked = pd.to_numeric(x["click"], errors="coerce").to_numpy(float, na_value=np.nan)
+    found = Mistakes()
+    said = lambda r: f"click '{one_line(x['click'].iloc[r])}' is neither 0 nor 1"
+    found.rows(place, ~np.isin(clicked, (0, 1)), said, "mend it or drop the row")
+    found.check()
+    # what stood beside it is not published: each row is a slate of its own
+    number = np.arange(len(x)) + slates
+    shown = x[given[:3]].assign(user_id=[f"g{h:x}" for h in person], slate=number)
+    shown = shown.assign(propensity=x["propensity_score"], kind="shown", value=1.0)
+    clicks = shown[clicked > 0].assign(kind="click", propensity=np.nan)
+    table = pd.concat([shown, clicks], ignore_index=True)
+    events, items, people, _ = events_table(table, place, items, None, grow=(False, True))
+    events["item_id"] = items["item_id"].to_numpy(object)[events.pop("item")]
+    events["user_id"] = people["user_id"].to_numpy(object)[events.pop("user")]
+    return events[["user_id", "item_id", *(c for c in events if c[-3:] != "_id")]]
 
 # %% ../../nbs/13_decide/1_off_policy.ipynb #de010040
 def item_shares(log: LoggedRounds) -> Float[np.ndarray, "1 actions positions"]:

@@ -36,6 +36,7 @@ from .language import CachedModel as CachedModel
 from .language import language_features as language_features
 from .language import written_descriptions as written_descriptions
 from .language import taste_sentence as taste_sentence
+from .retrieval import MOST_DIGIT as MOST_DIGIT
 from .retrieval import Trie as Trie
 from .retrieval import beam_search as beam_search
 from .retrieval import TrieProcessor as TrieProcessor

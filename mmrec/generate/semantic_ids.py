@@ -77,6 +77,11 @@ class Quantizer(Stored):
         if self.books_.shape[:2] != (self.levels, self.size):
             raise MMRecError(f"centroids of shape {self.books_.shape}")
 
+    def _prove(self) -> None:
+        whole = self.decode(self.encode(np.zeros((1, self.dim_), np.float32)))
+        if whole.shape != (1, self.dim_) or not np.isfinite(whole).all():
+            raise MMRecError("digits that remember no vector")
+
     def _learn(self, v: Float[np.ndarray, "items dim"]) -> None:
         raise NotImplementedError
 
@@ -251,8 +256,16 @@ class SemanticIds(Stored):
         sound = isinstance(q, Quantizer) and ids.ndim == 2 and ids.dtype.kind == "i"
         if not sound or ids.shape[1] != q.levels + 1 or (ids < 0).any():
             raise MMRecError("ids that are none")
-        if (ids[:, :-1] >= q.size).any() or len(np.unique(ids, axis=0)) != len(ids):
+        told_apart = ids[:, -1] < len(ids)  # the last digit counts items
+        if (
+            not told_apart.all()
+            or (ids[:, :-1] >= q.size).any()
+            or len(np.unique(ids, axis=0)) != len(ids)
+        ):
             raise MMRecError("ids that no quantiser wrote, or that two items share")
+
+    def _prove(self) -> None:
+        self.quantizer_._prove()
 
 # %% ../../nbs/11_generate/4_semantic_ids.ipynb #15ef962a
 def shared_id_metrics(

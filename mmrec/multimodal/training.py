@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, distributed
 
-from ..data.storage import write_atomic
+from ..data.storage import write_atomic, writing
 from ..environment import MMRecError
 
 # %% ../../nbs/09_multimodal/workshop/training.ipynb #85d37f48
@@ -76,8 +76,10 @@ def load_state(file: Path, key: dict) -> dict | None:
         raise MMRecError(
             f"{file.name}: not a checkpoint ({type(e).__name__}); delete it or give another folder"
         ) from None
+    if not isinstance(state, dict) or not isinstance(state.get("key"), dict):
+        raise MMRecError(f"{file.name}: not a checkpoint; delete it or give another folder")
     for what, mine in key.items():
-        if state["key"][what] != mine:
+        if state["key"].get(what) != mine:
             raise MMRecError(
                 f"{file.name} is a checkpoint of other {what}; give another "
                 f"checkpoint= folder, or delete it"
@@ -96,11 +98,12 @@ def tracker(
     try:
         from accelerate import Accelerator
 
-        a = Accelerator(log_with=kind, project_dir=str(folder))
-        a.init_trackers(
-            "mmrec",
-            config={k: v for k, v in params.items() if isinstance(v, (int, float, str, bool))},
-        )
+        with writing(folder):
+            a = Accelerator(log_with=kind, project_dir=str(folder))
+            a.init_trackers(
+                "mmrec",
+                config={k: v for k, v in params.items() if isinstance(v, (int, float, str, bool))},
+            )
     except (ImportError, ValueError) as e:
         raise MMRecError(f"log={kind!r}: {e}; pip install accelerate {kind}") from None
     try:

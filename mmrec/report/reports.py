@@ -349,8 +349,14 @@ def _run_into(folder: Path, notebook: Path, given: dict, progress: bool = True):
     from nbclient.exceptions import DeadKernelError
     from papermill import PapermillExecutionError
 
+    from mmrec.data.storage import writing
+
     done, failed = folder / "report.ipynb", None
-    with _private_folder() as room, _logs_of(folder, notebook, given) as place:
+    with (
+        writing(done),
+        _private_folder() as room,
+        _logs_of(folder, notebook, given) as place,
+    ):
         ran = room / "report.ipynb"
         try:
             execute(notebook, ran, given, progress)

@@ -6,7 +6,7 @@ __all__ = ['Block', 'blocks', 'Loss', 'losses', 'SequenceRecommender', 'SASRec',
 # %% ../../nbs/10_sequence/2_networks.ipynb #1a049d67
 import hashlib, json, threading
 from collections import OrderedDict
-from functools import partial, partialmethod, reduce
+from functools import partialmethod, reduce
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,10 @@ from tqdm import tqdm
 from ..recommend.closed_form import power, top_singular
 from ..data.basics import best_device, seeded
 from ..data.dataset import Dataset, Features
-from ..data.storage import write_atomic
 from ..environment import MMRecError, UnknownId
 from ..fusion.fusions import Projector
 from ..multimodal.network import fusions
+from ..multimodal.training import load_state, save_state
 from .order import Histories, Sequential, evaluate_next, next_length, stretches
 
 # %% ../../nbs/10_sequence/2_networks.ipynb #be9e0163
@@ -519,20 +519,6 @@ def usual_gap(h: Histories) -> float:
     gap = gap[(row[1:] == row[:-1]) & (gap > 0)]
     return float(np.median(gap)) if len(gap) else 1.0
 
-# %% ../../nbs/10_sequence/2_networks.ipynb #d92109fb
-def load_checkpoint(file: Path | None, key: dict[str, str]) -> dict | None:
-    "State of an earlier run; None if there is none, MMRecError if it is of something else."
-    if file is None or not file.is_file():
-        return None
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as e:
-        raise MMRecError(f"{file.name}: not a checkpoint ({type(e).__name__}); delete it") from None
-    for what in key:
-        if state["key"][what] != key[what]:
-            raise MMRecError(f"{file.name} is of other {what}; delete it or change checkpoint=")
-    return state
-
 # %% ../../nbs/10_sequence/2_networks.ipynb #d92109fc
 class _Towers(_Steps):
     "The loop over epochs, for each network."
@@ -561,7 +547,9 @@ class _Towers(_Steps):
         name = f"{'again' if stop else 'sequence'}{t}.pt"
         file = Path(self.checkpoint) / name if self.checkpoint else None
         key = self._key(dataset) if file else {}
-        state = load_checkpoint(file, key) or {"key": key, "log": [], "score": -1.0, "best": None}
+        state = {"key": key, "log": [], "score": -1.0, "best": None}
+        if file:
+            state = load_state(file, key) or state
         if state["log"]:
             net.load_state_dict(state["net"])
             optimiser.load_state_dict(state["optimiser"])
@@ -580,7 +568,7 @@ class _Towers(_Steps):
             bar.set_postfix_str(f"loss {value:.3f}, valid {self.metric} {score:.4f}")
             if file:
                 state |= {"net": net.state_dict(), "optimiser": optimiser.state_dict()}
-                write_atomic(file, partial(torch.save, state))
+                save_state(file, state)
         return *state["best"], state["log"]
 
     @torch.no_grad()

@@ -33,7 +33,7 @@ import numpy as np
 import torch
 
 from mmrec.data.readers import MEDIA
-from mmrec.data.storage import disk_refusal
+from mmrec.data.storage import disk_refusal, writing
 from mmrec.environment import MMRecError, UnknownId
 from mmrec.serve import answers
 from mmrec.serve.added import added_folder, keep_item, own_folder, with_kept
@@ -217,11 +217,14 @@ class Service:
     ):
         self.lock, self.ready = threading.Lock(), False
         self.keep, self.people, self.prefix = keep, people, prefix
-        self.owned = None if keep is None else own_folder(keep)
+        self.owned: int | None = None
         # small copies of added pictures and sounds
-        self.media = Path(tempfile.mkdtemp(prefix="mmrec-"))
+        with writing(tempfile.gettempdir()):
+            self.media = Path(tempfile.mkdtemp(prefix="mmrec-"))
         try:
-            self.bundle = bundle if keep is None else with_kept(bundle, keep, self.media)
+            self.owned = None if keep is None else own_folder(keep)
+            with writing(self.media):
+                self.bundle = bundle if keep is None else with_kept(bundle, keep, self.media)
         except BaseException:
             self.close()
             raise
@@ -388,14 +391,21 @@ class Uploads:
     def __enter__(self) -> dict:
         self.folder = Path(tempfile.mkdtemp(prefix="mmrec-upload-"))
         raw: dict[str, Any] = {"text": self.text} if self.text else {}
-        for m, f in self.files.items():
-            if f is None or not f.size:
-                continue
-            suffix = Path(f.filename or "").suffix.lower()
-            raw[m] = self.folder / f"upload{suffix if suffix in SUFFIX[m] else SUFFIX[m][0]}"
-            with open(raw[m], "wb") as to:
-                shutil.copyfileobj(f.file, to)
+        try:
+            for m, f in self.files.items():
+                if f is not None and f.size:
+                    raw[m] = self._stored(m, f)
+        except BaseException:  # on a full disk half a file would make it fuller
+            self.__exit__()
+            raise
         return raw
+
+    def _stored(self, m: str, f: Any) -> Path:
+        suffix = Path(f.filename or "").suffix.lower()
+        file = self.folder / f"upload{suffix if suffix in SUFFIX[m] else SUFFIX[m][0]}"
+        with open(file, "wb") as to:
+            shutil.copyfileobj(f.file, to)
+        return file
 
     def __exit__(self, *_) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
