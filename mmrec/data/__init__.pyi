@@ -7,6 +7,7 @@ from .loading import from_frames as from_frames
 from .loading import load as load
 from .provenance import record as record
 from .readers import Note as Note
+from .scenarios import SCENARIO_KINDS as SCENARIO_KINDS
 from .storage import cache_dir as cache_dir
 from .storage import write_atomic as write_atomic
 from .dataset import SPLITS as SPLITS

@@ -10,6 +10,10 @@ from pathlib import Path
 import numpy as np, pandas as pd
 from PIL import Image, ImageDraw
 
+from mmrec.data.scenarios import (
+    ADD, AREAS, COURSES, EFFORTS, FILLERS, HALF_LIFE, NAMES, PARTS, PATHS, SCENARIO_KINDS,
+    SENTENCES, SWINGS, TEAMS, WORDS, draw_course, draw_visits, draw_when, moment_bonus,
+)  # fmt: skip
 from .storage import writing
 from ..environment import MMRecError, need
 
@@ -535,10 +539,28 @@ WORLDS: dict[
 # %% ../../nbs/01_data/workshop/catalogue.ipynb #7a93d2b3
 DEMO_KINDS = tuple(WORLDS)
 
+# %% ../../nbs/01_data/workshop/catalogue.ipynb #7a93d2b6
+_SCENARIO_WORDS = {kind: vocabulary(table) for kind, table in WORDS.items()}
+_MORE_TRAITS: dict[str, dict[str, dict]] = {  # besides text
+    "travel": {
+        "image": {"motif": tuple(MOTIFS), "palette": tuple(PALETTES)},
+        "place": {"area": tuple(AREAS)},
+    },
+    "health": {"series": {"course": COURSES, "effort": EFFORTS}},
+    "finance": {"series": {"path": PATHS, "swing": SWINGS}},
+    "sport": {"audio": {"tempo": tuple(TEMPI), "mood": tuple(MOODS)}, "team": {"home": TEAMS}},
+}
+for _kind in SCENARIO_KINDS:
+    WORLDS[_kind] = {"text": _SCENARIO_WORDS[_kind], **_MORE_TRAITS.get(_kind, {})}
+TEMPLATES |= SENTENCES
+TITLES |= NAMES
+MORE |= FILLERS
+KNOWN_KINDS = (*DEMO_KINDS, *SCENARIO_KINDS)
+
 # %% ../../nbs/01_data/workshop/catalogue.ipynb #7a93d2b4
 def _rng(seed: int, kind: str, *part: int) -> np.random.Generator:
     "An own stream of chance for each part of a world, so that one part does not shift another."
-    return np.random.default_rng([int(seed), DEMO_KINDS.index(kind), *part])
+    return np.random.default_rng([int(seed), KNOWN_KINDS.index(kind), *part])
 
 
 # (modality, trait) -> value index of each item
@@ -669,6 +691,9 @@ def draw_interactions(world: dict, kind: str, seed: int) -> pd.DataFrame:
     "The log of choices in the order of time."
     rng, rows = _rng(seed, kind, 4), []
     for u, chosen in enumerate(world["chosen"]):
+        if "when" in world:  # the moment had its say
+            rows.append(pd.DataFrame({"user": u, "item": chosen, "timestamp": world["when"][u]}))
+            continue
         late = max(1, len(chosen) // 10)
         joined = rng.integers(START, (START + LATE) // 2)
         when = np.sort(
@@ -698,25 +723,30 @@ def draw_follows(crowd: np.ndarray, rng) -> pd.DataFrame:  # user, follows
 
 # %% ../../nbs/01_data/workshop/catalogue.ipynb #b6af5863
 _FILES = {"image": ("images", "png"), "audio": ("audio", "wav"), "video": ("video", "gif")}
-SHELVES = {
+SHELVES: dict[str, tuple[str, ...]] = {
     "shop": ("kitchen, bath", "living room", "desk", "to wear"),
     "music": ("journey", "heart", "town", "beyond"),
     "video": ("home", "outdoors", "leisure", "money"),
     "social": ("home", "outdoors", "leisure", "money"),
 }
+SHELVES |= PARTS
 _heads, _tails = (
     "Ma Lo Ri Ven Sol Ta Bri Nor El Da Fen Ju".split(),
     "la ro ni dra mo ve li ston mi ka".split(),
 )
 
 
-def draw_items(kind: str, traits: dict, missing: dict, cold: np.ndarray, seed: int) -> pd.DataFrame:
+def draw_items(
+    kind: str, traits: dict, missing: dict, cold: np.ndarray, seed: int, columns: dict | None = None
+) -> pd.DataFrame:
     """The rows of items.csv. Category and price are what a shop would list; an item without text
-    has no title either."""
+    has no title either. `columns`: what a scenario adds."""
     rows, words = [], WORLDS[kind]["text"]
+    german = np.asarray((columns or {}).get("language", ["en"] * len(cold))) == "de"
     for i in range(len(cold)):
         rng = _rng(seed, kind, 5, i)
-        phrases = {t: list(v.values())[traits["text", t][i]] for t, v in words.items()}
+        said = _SCENARIO_WORDS[f"{kind} de"] if german[i] else words
+        phrases = {t: list(v.values())[traits["text", t][i]] for t, v in said.items()}
         phrases |= {"more": MORE[kind], "name": [f"{rng.choice(_heads)}{rng.choice(_tails)}"]}
         row: dict = {"item_id": f"{kind}-{i:04d}", "title": draw_text(rng, [TITLES[kind]], phrases)}
         row["text"] = draw_text(rng, TEMPLATES[kind], phrases)
@@ -730,28 +760,64 @@ def draw_items(kind: str, traits: dict, missing: dict, cold: np.ndarray, seed: i
             row["price"] = round(float(np.exp(rng.normal(2.8, 0.5))), 2)
         day = LATE if cold[i] else START - int(rng.integers(1, 400 * 86400))
         rows.append(row | {"released": str(np.datetime64(day, "s").astype("datetime64[D]"))})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).assign(**(columns or {}))
 
-# %% ../../nbs/01_data/workshop/catalogue.ipynb #24a31149
+# %% ../../nbs/01_data/workshop/catalogue.ipynb #24a31150
+def _with_moments(kind: str, world: dict, users: int, seed: int) -> dict:
+    "Utility, columns and choices of a scenario."
+    cold, span, taste = world["cold"], (START, LATE, END), world["taste"]
+    named = {(m, t): np.array(list(WORLDS[kind][m][t]))[v] for (m, t), v in world["traits"].items()}
+    start, end, when = draw_when(kind, cold, users, span, _rng(seed, kind, 11))
+    if kind in ("news", "sport"):  # here an item is late because of its date
+        cold = start > np.quantile(start, 0.9)
+    fame = draw_fame(cold, _rng(seed, kind, 12))
+    columns, people, more = ADD[kind](named, len(cold), users, _rng(seed, kind, 10))
+    utility = SHARPNESS * taste + fame + more
+    life = HALF_LIFE if kind == "news" else np.inf
+    bonus = moment_bonus(kind, columns, named, span)
+    rng = _rng(seed, kind, 13)
+    chosen, when = draw_visits(utility, when, start, end, rng, life, bonus)
+    day = lambda x: pd.to_datetime(x, unit="s").strftime("%Y-%m-%d %H:%M")
+    if kind in ("news", "sport"):
+        columns["released"] = day(start)
+    if kind == "sport":
+        columns["kickoff"] = day(end)
+    gone = {"place": ("lat", "lon"), "team": ("home_team", "away_team", "region")}
+    for m, names in gone.items():
+        for c in names if m in world["missing"] else ():
+            columns[c] = pd.Series(columns[c], dtype=object).where(~world["missing"][m], None)
+    new = dict(cold=cold, fame=fame, utility=utility, chosen=chosen, when=when)
+    return world | new | dict(columns=columns, people=people)
+
+
+def write_series(folder: Path, kind: str, world: dict, item_id: np.ndarray, seed: int) -> None:
+    "series.csv: item_id, time, value and, of a pulse, unit."
+    values = WORLDS[kind]["series"].items()
+    named = [np.array(list(v))[world["traits"]["series", t]] for t, v in values]
+    parts = [
+        draw_course(kind, a, b, _rng(seed, kind, 14, i)).assign(item_id=item_id[i])
+        for i, (a, b) in enumerate(zip(*named))
+        if not world["missing"]["series"][i]
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    first = ["item_id", *(c for c in table if c != "item_id")]
+    table[first].to_csv(folder / "series.csv", index=False, lineterminator="\n")
+
+# %% ../../nbs/01_data/workshop/catalogue.ipynb #24a31151
 def draw_world(kind: str, items: int, users: int, seed: int) -> dict:
     "Everything but the media: traits, gaps, late items, tastes, choices."
     traits, rng = draw_traits(kind, items, seed), _rng(seed, kind, 3)
     taste, crowd = draw_people(traits, users, rng)
     cold = np.isin(np.arange(items), rng.choice(items, round(0.1 * items), replace=False))
+    missing = draw_missing(kind, items, seed, 0.08 if len(WORLDS[kind]) > 1 else 0.0)
+    world = dict(traits=traits, missing=missing, cold=cold, taste=taste, crowd=crowd)
+    if kind in SCENARIO_KINDS:
+        return _with_moments(kind, world, users, seed)
     fame = draw_fame(cold, rng)
     utility = SHARPNESS * taste + fame
-    return dict(
-        traits=traits,
-        missing=draw_missing(kind, items, seed),
-        cold=cold,
-        fame=fame,
-        taste=taste,
-        crowd=crowd,
-        utility=utility,
-        chosen=draw_choices(utility, cold, rng),
-    )
+    return world | dict(fame=fame, utility=utility, chosen=draw_choices(utility, cold, rng))
 
-
+# %% ../../nbs/01_data/workshop/catalogue.ipynb #24a31149
 def write_media(folder: Path, kind: str, world: dict, items: pd.DataFrame, seed: int) -> None:
     "Draw each picture, play each sound, film each video."
     for part, m in enumerate(_FILES):
@@ -762,7 +828,7 @@ def write_media(folder: Path, kind: str, world: dict, items: pd.DataFrame, seed:
             if world["missing"][m][i]:
                 continue
             t = {n: v[world["traits"][m, n][i]] for n, v in WORLDS[kind][m].items()}
-            key = [seed, DEMO_KINDS.index(kind), 6 + part, i]
+            key = [seed, KNOWN_KINDS.index(kind), 6 + part, i]
             if m == "audio":
                 need("soundfile").write(folder / name, draw_sound(t, key), RATE, subtype="PCM_16")
             elif m == "image":
@@ -775,7 +841,9 @@ def write_media(folder: Path, kind: str, world: dict, items: pd.DataFrame, seed:
 def write_demo(folder: Path, kind: str, items: int, users: int, seed: int) -> None:
     "Write the whole world into an empty folder."
     world = draw_world(kind, items, users, seed)
-    table = draw_items(kind, world["traits"], world["missing"], world["cold"], seed)
+    table = draw_items(
+        kind, world["traits"], world["missing"], world["cold"], seed, world.get("columns")
+    )
     item_id, user_id = (
         table.item_id.to_numpy(str),
         np.array([f"user-{u:04d}" for u in range(users)]),
@@ -790,12 +858,18 @@ def write_demo(folder: Path, kind: str, items: int, users: int, seed: int) -> No
             "age": rng.integers(16, 80, users),
         }
     )
-    frames = {"items": table, "interactions": log, "users": people}
+    frames = {
+        "items": table,
+        "interactions": log,
+        "users": people.assign(**world.get("people", {})),
+    }
     if kind == "social":
         frames["follows"] = draw_follows(world["crowd"], rng).map(lambda u: user_id[u])
     for name, x in frames.items():
         x.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n", encoding="utf-8")
     write_media(folder, kind, world, table, seed)
+    if "series" in WORLDS[kind]:
+        write_series(folder, kind, world, item_id, seed)
     tables = {
         f"{m}.{t}": np.array(list(WORLDS[kind][m][t]))[v] for (m, t), v in world["traits"].items()
     }
@@ -823,8 +897,8 @@ def _demo_in(folder: Path) -> dict:
 def _check(folder: Path, wanted: dict) -> None:
     "Refuse bad parameters and folders in use."
     kind, least = wanted["kind"], {"items": 40, "users": 20, "seed": 0}
-    if kind not in DEMO_KINDS:
-        raise MMRecError(f"kind={kind!r} is not known; there are {', '.join(DEMO_KINDS)}")
+    if kind not in KNOWN_KINDS:
+        raise MMRecError(f"kind={kind!r} is not known; there are {', '.join(KNOWN_KINDS)}")
     for n, low in least.items():
         if isinstance(wanted[n], bool) or not isinstance(wanted[n], int) or wanted[n] < low:
             raise MMRecError(f"{n}={wanted[n]!r} must be a whole number, {low} or more")
@@ -848,7 +922,7 @@ def _check(folder: Path, wanted: dict) -> None:
 # %% ../../nbs/01_data/workshop/catalogue.ipynb #6f413c55
 def make_demo(
     folder: str | Path,  # where to: new, empty, or the same demo already
-    kind: str = "shop",  # shop, video, social, music
+    kind: str = "shop",  # shop, video, social, music, news, travel, health, finance, sport
     items: int = 400,  # 40 or more
     users: int = 1000,  # 20 or more
     seed: int = 0,  # another seed, another world

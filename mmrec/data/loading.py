@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np, pandas as pd
 
-from .catalogue import DEMO_KINDS, make_demo
+from .catalogue import KNOWN_KINDS, make_demo
 from .dataset import Dataset, Features, SPLITS, split_cold, split_leave_one_out
 from .dataset import split_random, split_ratio, split_time
 from .events import choices_from_events, events_table
@@ -513,15 +513,15 @@ def load(
         return from_frames(*source[:3], events=source[3] if source[3:] else None, **options)
     if not isinstance(source, (str, Path)):
         raise MMRecError(
-            f"{one_line(repr(source))}: give a folder, demo:KIND ({', '.join(DEMO_KINDS)}) or "
+            f"{one_line(repr(source))}: give a folder, demo:KIND ({', '.join(KNOWN_KINDS)}) or "
             f"data frames"
         )
     options |= dict(sep=sep, encoding=encoding, header=header)
     if str(source).split(":")[0] == "demo":
         kind = str(source).partition(":")[2] or "shop"
-        if kind not in DEMO_KINDS:
+        if kind not in KNOWN_KINDS:
             raise MMRecError(
-                f"demo '{one_line(kind)}' is not known; there are {', '.join(DEMO_KINDS)}"
+                f"demo '{one_line(kind)}' is not known; there are {', '.join(KNOWN_KINDS)}"
             )
         return load_folder(
             make_demo(cache_dir() / "demo" / kind, kind=kind), **{"name": f"demo-{kind}", **options}
@@ -537,7 +537,7 @@ def load(
     if not any(there):
         raise MMRecError(
             f"{one_line(source)}: no such folder; give a folder with items.csv and "
-            f"interactions.csv, or demo:KIND ({', '.join(DEMO_KINDS)})"
+            f"interactions.csv, or demo:KIND ({', '.join(KNOWN_KINDS)})"
         )
     try:
         return (
