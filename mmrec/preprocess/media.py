@@ -6,6 +6,7 @@ __all__ = ['clean_text', 'catalogue_languages', 'guess_language', 'stop_words', 
 
 # %% ../../nbs/03_preprocess/1_media.ipynb #ab6ed890
 import html, importlib.util, re, unicodedata, warnings
+from collections import Counter
 from collections.abc import Iterable
 from fractions import Fraction
 from functools import lru_cache
@@ -54,6 +55,20 @@ _unspaced = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]")
 
 _letter = re.compile(r"[^\W\d_]")
 _other = re.compile(r"[^\W\d_\u0000-\u024f\u1e00-\u1eff]")  # letters that are not Latin
+# scripts in which one language is written (nearly) alone, by the first word of a letter's name
+_OWN_SCRIPT = {
+    **{"GEORGIAN": "ka", "ARMENIAN": "hy", "GREEK": "el", "HEBREW": "he", "THAI": "th"},
+    **{"HANGUL": "ko", "TAMIL": "ta", "TELUGU": "te", "KANNADA": "kn", "MALAYALAM": "ml"},
+    **{"GUJARATI": "gu", "GURMUKHI": "pa", "SINHALA": "si", "KHMER": "km", "LAO": "lo"},
+    **{"MYANMAR": "my", "ORIYA": "or", "ETHIOPIC": "am"},
+}
+
+
+def _by_script(text: str) -> str | None:
+    "The language in whose own script most letters are, if there is one."
+    scripts = [unicodedata.name(c, "?").split()[0] for c in _letter.findall(text)]
+    script, many = Counter(scripts or ["?"]).most_common(1)[0]
+    return _OWN_SCRIPT.get(script) if 2 * many > len(scripts) else None
 
 
 def catalogue_languages(
@@ -71,7 +86,7 @@ def catalogue_languages(
         for kind, part in parts.items():
             last = i == len(picked) - 1 and not found
             if part.strip() and (last or len(part) >= (30 if kind else 120)):
-                code = guess_language([part])
+                code = _by_script(part) or guess_language([part])
                 found[code] = found.get(code, 0) + len(part)
                 parts[kind] = ""
     total = sum(found.values())
@@ -82,7 +97,7 @@ def guess_language(
     texts: Iterable[str],  # texts of one catalogue
     sample: int = 200,  # texts that are looked at
 ) -> str:
-    "Two-letter code of the language that most of the catalogue is written in."
+    "Two-letter code of the most likely language among those whose stop words are known."
     joined = " ".join(clean_text(t, 500) for t in list(texts)[:sample])
     return (
         next((code for code, _ in rank(joined) if stopwordsiso.has_lang(code)), "en")
