@@ -1,4 +1,6 @@
 from .milvus import MilvusIndex as MilvusIndex
+from .words import STAND_INS as STAND_INS
+from .words import recommend_in_words as recommend_in_words
 from .bundle import VIEWS as VIEWS
 from .bundle import Index as Index
 from .bundle import ExactIndex as ExactIndex

@@ -22,14 +22,15 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
 from string import Template
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit
 
 import numpy as np
+import pandas as pd
 import torch
 
 from mmrec.data.readers import MEDIA
@@ -42,6 +43,7 @@ from mmrec.serve.bundle import Bundle, Unreadable, encoder_of, load_bundle
 from mmrec.serve.door import Guard, Patient, check_token, listen, more_files, workplace
 from mmrec.serve.milvus import MilvusIndex
 from mmrec.serve.storage import release
+from mmrec.serve.words import Listener, cannot_hear, recommend_in_words
 
 try:
     import uvicorn
@@ -99,6 +101,11 @@ class Ask(Strict):
     clicks: Annotated[list[Id], Field(max_length=500)] | None = Field(
         None, description="item ids; alone: somebody new"
     )
+    words: Annotated[str, Field(min_length=1, max_length=5000)] | None = Field(
+        None,
+        description="a wish in words: with a user or clicks, the best for them near the words; "
+        "without, what a new person likes",
+    )
     k: Count = 10
     where: Where | None = Field(
         None,
@@ -142,6 +149,14 @@ class Cards(BaseModel):
     "A list, best first."
 
     items: list[Card]
+
+
+class Heard(Cards):
+    "What was said, and the list that answers it; both empty where nobody speaks."
+
+    text: str
+    language: str = Field(description="two letters")
+    seconds: float = Field(description="of speech that was heard")
 
 # %% ../../nbs/14_serve/3_app.ipynb #f632177f
 class Named(BaseModel):
@@ -230,6 +245,7 @@ class Service:
             raise
         self.store()
         self.batch, self.apart, self.registry = Batcher(self.scores), Apart(), CollectorRegistry()
+        self.listen = Listener(self.apart)
         self.count = Counter(
             "mmrec_requests", "requests answered", ["path", "status"], registry=self.registry
         )
@@ -437,6 +453,12 @@ def add_questions(app: Any, service: Service) -> None:
             raise HTTPException(
                 403, "what people chose is told only to who has a token; start the service with one"
             )
+        if ask.words is not None:
+            k = min(ask.k, len(b))
+            how = dict(exclude_seen=ask.exclude_seen, diversity=ask.diversity)
+            asked = (b, ask.words, ask.user, ask.clicks, k, where)
+            table = await asyncio.to_thread(recommend_in_words, *asked, **how)
+            return {"items": service.cards(table)}
         history = answers.history_of(b, ask.user, ask.clicks)
         if answers.is_on_record(b, ask.user, history, ask.clicks):
             known = (await service.batch(int(b.rows([ask.user], "users")[0])))[None]
@@ -521,6 +543,39 @@ def add_likeness(app: Any, service: Service) -> None:
                     )
                 )
             }
+
+# %% ../../nbs/14_serve/3_app.ipynb #c9d80b86
+def add_speech(app: Any, service: Service) -> None:
+    "The endpoint that listens."
+
+    @app.post("/speech", response_model=Heard, responses=PROBLEMS)
+    def speech(
+        sound: Annotated[Upload, File()],
+        language: Annotated[str, Form(max_length=10)] = "",
+        then: Annotated[Literal["search", "recommend"], Form()] = "search",
+        user: Annotated[str, Form(max_length=1000)] = "",
+        clicks: Annotated[list[Id], Form(max_length=500)] = [],  # noqa: B006
+        k: Annotated[int, Form(ge=1, le=1000)] = 10,
+    ):
+        """The first half minute of a recording as text, and what it asks for: a search, or
+        recommendations in words. Send it with `curl -F sound=@spoken.wav .../speech`."""
+        if user and not service.people:
+            raise HTTPException(
+                403, "what people chose is told only to who has a token; start the service with one"
+            )
+        b, k = service.bundle, min(k, len(service.bundle))
+        with Uploads("", audio=sound) as raw:
+            if "audio" not in raw:
+                raise MMRecError("sound: the file is empty")
+            said = service.listen(raw["audio"], language)
+            if said and then == "recommend":
+                table = recommend_in_words(b, said.text, user or None, clicks, k)
+            elif said or ("audio" in b.manifest["encoders"] and then == "search"):
+                wanted = {"text": said.text} if said else raw  # no speech: a sound like this one
+                table = answers.search_by_content(b, wanted, k, apart=service.apart)
+            else:
+                table = pd.DataFrame()
+        return {**asdict(said), "items": service.cards(table)}
 
 # %% ../../nbs/14_serve/3_app.ipynb #f7940f2f
 def add_catalogue(app: Any, service: Service) -> None:
@@ -658,7 +713,8 @@ def add_upkeep(app: Any, service: Service) -> None:
             "status": "ready",
             "cannot_read": {
                 m: e[0] for m, e in list(service.bundle.encoders.items()) if isinstance(e, tuple)
-            },
+            }
+            | ({"speech": why} if (why := cannot_hear()) else {}),
         }
 
     @app.get("/metrics", response_class=PlainTextResponse, responses=PROBLEMS)
@@ -719,7 +775,10 @@ def example_requests(service: Service) -> dict[tuple[str, str], dict]:
             for r in b.space.present[:, v].nonzero()[:1, 0].tolist()
         },
     }
+    spoken = {"sound": static_text("spoken.wav"), "language": "en", "k": 3}
+    out |= {("post", "/speech"): {"a spoken question": spoken}}
     if "text" in reads:
+        asks["a taste in words"] = {"words": "a quiet evening", "k": 3}
         out |= {
             ("post", "/search"): {"a sentence": {"text": "a quiet evening", "k": 3}},
             ("post", "/items"): {
@@ -850,6 +909,7 @@ def make_app(
     on_errors(app)
     add_questions(app, service)
     add_likeness(app, service)
+    add_speech(app, service)
     add_catalogue(app, service)
     add_display(app, service)
     add_upkeep(app, service)
@@ -868,7 +928,7 @@ def make_app(
 # %% ../../nbs/14_serve/3_app.ipynb #c9aa7d9c
 def static_text(name: str) -> str:
     "A file of the page, as it is in the package."
-    return (importlib.resources.files("mmrec.serve") / "static" / name).read_text("utf-8")
+    return (importlib.resources.files("mmrec.serve") / "static" / name).read_bytes().decode()
 
 
 def web_page(bundle: Bundle) -> tuple[str, str]:
@@ -882,6 +942,7 @@ def web_page(bundle: Bundle) -> tuple[str, str]:
         kinds=" or ".join(kinds[m] for m in reads) or "file",
         accept=",".join(f"{m}/*" for m in reads),
         video=json.dumps("video" in reads),
+        silent="hidden" if cannot_hear() else "",
         style=style,
         script=script,
     )

@@ -102,7 +102,9 @@ async function run(what, call) {
   // on a phone the list is far below what was pressed
   if (matchMedia('(max-width: 480px)').matches && call !== popular) $('status').scrollIntoView();
   try {
-    const found = (await (await call()).json()).items;
+    const answer = await (await call()).json();
+    const found = answer.items;
+    if ('text' in answer) what = answer.text ? 'Heard “' + answer.text + '”' : 'Nobody spoke';
     $('cards').replaceChildren(...found.map(card));
     chips();
     say(found.length ? what + ': ' + found.length + ' items' : what + ': nothing found');
@@ -136,6 +138,52 @@ function find(file) {
   const what = [text && '“' + text + '”', file && file.name].filter(Boolean).join(' and ');
   run('Near ' + what, () => api('search', body));
 }
+
+function hear(sound) {
+  if (!sound) return say('Speak or choose a recording first', true);
+  const body = new FormData();
+  body.set('k', LENGTH);
+  body.set('then', $('then').value);
+  body.set('sound', sound, sound.name || 'spoken');
+  if ($('then').value === 'recommend') {
+    const user = $('user').value.trim();
+    if (user) body.set('user', user);
+    for (const id of picks.keys()) body.append('clicks', id);
+  }
+  run('Listening', () => api('speech', body));
+}
+
+let recorder = null;
+
+async function speak() {
+  if (recorder) return recorder.stop();
+  try {
+    const stream = await navigator.mediaDevices.getUserMedia({audio: true});
+    const mine = recorder = new MediaRecorder(stream);
+    const parts = [];
+    mine.ondataavailable = e => parts.push(e.data);
+    mine.onstop = () => {
+      for (const track of stream.getTracks()) track.stop();
+      recorder = null;
+      $('mic').textContent = 'Speak';
+      hear(new Blob(parts, {type: mine.mimeType}));
+    };
+    mine.start();
+    $('mic').textContent = 'Stop';
+    setTimeout(() => mine.state === 'recording' && mine.stop(), 30000);
+  } catch (e) {
+    recorder = null;
+    say('No microphone: ' + e.message, true);
+  }
+}
+
+$('mic').hidden = !navigator.mediaDevices || !window.MediaRecorder; // only on a safe connection
+$('mic').onclick = speak;
+
+$('speech').onsubmit = e => {
+  e.preventDefault();
+  hear($('voice').files[0]);
+};
 
 $('user').oninput = () => {
   clearTimeout(names.soon);
