@@ -47,8 +47,14 @@ def warm(config):
         found = importlib.util.spec_from_file_location("warm", FIRST.parent / "warm.py")
         config._warm_module = importlib.util.module_from_spec(found)
         found.loader.exec_module(config._warm_module)
-        config._warm = config._warm_module.Warm()
+        # one for all workers, started by the process that runs them
+        config._warm = config._warm_module.Warm(getattr(config, "workerinput", {}).get("warm", ""))
     return config._warm_module.kernels(config._warm)
+
+
+def pytest_configure_node(node):
+    if warm(node.config) is not None:
+        node.workerinput["warm"] = node.config._warm.path
 
 
 def pytest_unconfigure(config):

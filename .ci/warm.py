@@ -5,40 +5,57 @@ other people's packages only, nothing of mmrec: each page still imports that its
 `kernels()` is used by conftest.py; this file run as a program is the process that is forked.
 """
 
-import atexit, gc, importlib, json, os, random, signal, subprocess, sys, threading
+import atexit, gc, importlib, json, os, random, select, shutil, signal, socket, subprocess, sys
+import tempfile, threading, time
 from contextlib import contextmanager, suppress
 
 HELD = (
     "torch numpy pandas pyarrow.parquet scipy.sparse.linalg scipy.stats scipy.optimize "
     "sklearn.linear_model sklearn.cluster sklearn.decomposition sklearn.feature_extraction.text "
     "matplotlib.pyplot matplotlib_inline.backend_inline hypothesis PIL.Image safetensors.torch "
-    "tqdm jaxtyping transformers transformers.modeling_utils torchvision ipykernel.kernelapp"
+    "tqdm jaxtyping transformers transformers.modeling_utils torchvision ipykernel.kernelapp "
+    "jupyter_client.provisioning papermill nbconvert"
 ).split()
 
 
 class Warm:
-    "The process that is forked, as seen from a test; asked line by line in JSON."
+    "The process that is forked, as seen from who asks it: line by line, in JSON, over a socket."
 
-    def __init__(self):
-        # where ipykernel would send figures, asked for before matplotlib is imported
-        env = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-        # -P: the folder of this file is no place to import from
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", __file__],
-            env=env,
-            text=True,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
+    def __init__(self, path: str = ""):  # the socket of one that runs; "": starts one
+        self.path, self.process, self.turn = path, None, threading.Lock()
+        if not path:
+            folder = tempfile.mkdtemp(prefix="mmrec-", dir="/tmp")  # the name of a socket is short
+            self.path = f"{folder}/warm"
+            # where ipykernel would send figures, asked for before matplotlib is imported
+            env = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+            # -P: the folder of this file is no place to import from
+            self.process = subprocess.Popen(
+                [sys.executable, "-P", __file__, self.path],
+                env=env,
+                text=True,
+                stdin=subprocess.PIPE,  # it ends when this does
+                stdout=subprocess.PIPE,
+            )
+            self.process.stdout.readline()  # the socket is there
+        self.socket = None  # opened by who asks first
 
     def ask(self, **what):
-        self.process.stdin.write(json.dumps(what) + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        with self.turn:
+            if self.socket is None:
+                self.socket = socket.socket(socket.AF_UNIX)
+                self.socket.connect(self.path)
+                self.lines = self.socket.makefile("rw")
+            self.lines.write(json.dumps(what) + "\n")
+            self.lines.flush()
+            return json.loads(self.lines.readline())
 
     def close(self):
-        self.process.stdin.close()
-        self.process.wait()
+        if self.socket is not None:
+            self.lines.close(), self.socket.close()
+        if self.process is not None:
+            self.process.stdin.close()
+            self.process.wait()
+            shutil.rmtree(os.path.dirname(self.path), ignore_errors=True)
 
 
 class Kernel:
@@ -48,7 +65,9 @@ class Kernel:
 
     def __init__(self, warm: Warm, argv, env, cwd):
         self.warm, self.returncode, self.cpu = warm, None, 0.0
-        self.pid = warm.ask(do="start", argv=argv, env=dict(env), cwd=str(cwd or os.getcwd()))
+        self.pid = warm.ask(
+            do="start", argv=argv, env=dict(env), cwd=str(cwd or os.getcwd()), by=os.getpid()
+        )
 
     def poll(self):
         if self.returncode is None:
@@ -56,8 +75,8 @@ class Kernel:
         return self.returncode
 
     def wait(self, timeout=None):
-        if self.returncode is None:
-            self.returncode, self.cpu = self.warm.ask(do="wait", pid=self.pid)
+        while self.poll() is None:  # others ask meanwhile
+            time.sleep(0.02)
         return self.returncode
 
     def send_signal(self, number):
@@ -78,6 +97,16 @@ def kernels(warm: Warm):
 
     started, cold = [], local_provisioner.launch_kernel
 
+    local_provisioner.launch_kernel = _launch(warm, cold, started)
+    try:
+        yield started
+    finally:
+        local_provisioner.launch_kernel = cold
+
+
+def _launch(warm: Warm, cold, started: list):
+    "What starts kernels, with what starts those that cannot be forked."
+
     def launch(cmd, env=None, cwd=None, **other):
         # python -m ipykernel_launcher ARGUMENTS, as the kernel of this environment is started
         if cmd[1:2] == ["-Xfrozen_modules=off"]:
@@ -87,14 +116,10 @@ def kernels(warm: Warm):
         started.append(Kernel(warm, cmd[3:], os.environ if env is None else env, cwd))
         return started[-1]
 
-    local_provisioner.launch_kernel = launch
-    try:
-        yield started
-    finally:
-        local_provisioner.launch_kernel = cold
+    return launch
 
 
-def _become_kernel(argv, env, cwd):
+def _become_kernel(argv, env, cwd, path):
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with open(os.devnull) as nothing:
@@ -107,24 +132,29 @@ def _become_kernel(argv, env, cwd):
     os.chdir(cwd)
     random.seed()
     sys.modules["numpy"].random.seed()
+    os.fsync = lambda file: None  # no page cuts the power; waiting for a disk computes nothing
     sys.argv = ["ipykernel_launcher", *argv]
     from ipykernel import kernelapp
+    from jupyter_client.provisioning import local_provisioner as local
 
+    # a page that runs a report: its kernel is a fork as well
+    local.launch_kernel = _launch(Warm(path), local.launch_kernel, [])
     try:
         kernelapp.launch_new_instance()
-    except SystemExit:
-        pass
-    # what has to be put away is; taking the shared memory apart piece by piece would copy it
-    threading._shutdown()
-    atexit._run_exitfuncs()
-    sys.stdout.flush(), sys.stderr.flush()
-    os._exit(0)
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        # what has to be put away is; taking the shared memory apart piece by piece would copy it
+        with suppress(BaseException):
+            threading._shutdown()
+            atexit._run_exitfuncs()
+        os._exit(0)
 
 
-def _ended(pid, options):
+def _ended(pid):
     "Exit status as subprocess gives it and seconds of computing, its own processes' among them."
     try:
-        found, status, used = os.wait4(pid, options)
+        found, status, used = os.wait4(pid, os.WNOHANG)
     except ChildProcessError:
         return 0, 0.0
     if not found:
@@ -132,24 +162,58 @@ def _ended(pid, options):
     return os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime
 
 
-def main():
+def _line(caller) -> str:
+    with suppress(OSError):
+        return caller.readline()
+    return ""
+
+
+def main(path: str):
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the test that was interrupted says what ends
+    door = socket.socket(socket.AF_UNIX)
+    door.bind(path)
+    door.listen()
+    print("ready", flush=True)
     for name in HELD:
         with suppress(ImportError, OSError):  # what is broken here is found by the pages
             importlib.import_module(name)
     gc.collect()
     gc.freeze()  # no kernel's collector walks through (and so copies) what all of them share
-    while line := sys.stdin.readline():
-        asked = json.loads(line)
-        if asked["do"] == "start":
-            if not (answer := os.fork()):
-                return _become_kernel(asked["argv"], asked["env"], asked["cwd"])
-            with suppress(OSError):  # both do it: whoever asks next finds the group
-                os.setpgid(answer, answer)
-        else:
-            answer = _ended(asked["pid"], os.WNOHANG if asked["do"] == "poll" else 0)
-        print(json.dumps(answer), flush=True)
+    inside: dict[int, list] = {}  # kernel -> [who asked for it, seconds of those it asked for]
+    callers: dict = {}
+    while True:
+        for ready in select.select([sys.stdin, door, *callers], [], [])[0]:
+            if ready is sys.stdin:
+                return None
+            if ready is door:
+                caller = door.accept()[0]
+                callers[caller] = caller.makefile("rw")
+            elif line := _line(callers[ready]):
+                asked = json.loads(line)
+                if asked["do"] == "start":
+                    if not (answer := os.fork()):
+                        for held in (door, *callers.values(), *callers):
+                            held.close()
+                        return _become_kernel(asked["argv"], asked["env"], asked["cwd"], path)
+                    inside[answer] = [asked["by"], 0.0]
+                    with suppress(OSError):  # both do it: whoever asks next finds the group
+                        os.setpgid(answer, answer)
+                else:
+                    code, spent = _ended(asked["pid"])
+                    if code is not None:
+                        by, more = inside.pop(asked["pid"], (0, 0.0))
+                        spent += more
+                        if by in inside:
+                            inside[by][1] += spent
+                    answer = code, spent
+                with suppress(OSError):  # who asked is gone
+                    callers[ready].write(json.dumps(answer) + "\n")
+                    callers[ready].flush()
+            else:
+                with suppress(OSError):
+                    callers.pop(ready).close()
+                ready.close()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])
