@@ -129,6 +129,7 @@ def _become_kernel(argv, env, cwd, path):
     # the kernel goes when its parent goes, and its parent is the process that was forked
     os.environ.update(env | {"JPY_PARENT_PID": str(os.getppid())})
     os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    tempfile.tempdir = None  # that of the page, not that of the tests
     os.chdir(cwd)
     random.seed()
     sys.modules["numpy"].random.seed()
