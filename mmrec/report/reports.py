@@ -288,12 +288,15 @@ def execute(notebook: str | Path, out: Path, given: dict, progress: bool = True)
     as_it_is = lambda path: str(path).replace("{", "{{").replace("}", "}}")
     bar = {"desc": Path(notebook).stem, "leave": False} if progress else False
     typed = check_parameters(notebook, given)
+    tempfile.gettempdir()  # this process keeps its own
     with (
         _private_folder() as room,
-        _environ(JUPYTER_RUNTIME_DIR=room, IPYTHONDIR=room / "ipython"),
+        # what the notebook puts into temporary folders goes with it
+        _environ(JUPYTER_RUNTIME_DIR=room, IPYTHONDIR=room / "ipython", TMPDIR=room / "tmp"),
         warnings.catch_warnings(),
     ):
         warnings.simplefilter("ignore")
+        (room / "tmp").mkdir()
         # no port to share
         local = Config(
             {"KernelManager": {"transport": "ipc", "ip": f"{room}/k"}} if os.name == "posix" else {}
