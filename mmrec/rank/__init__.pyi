@@ -19,6 +19,7 @@ from .models import NeuralRanker as NeuralRanker
 from .models import DeepFM as DeepFM
 from .models import DCNv2 as DCNv2
 from .models import DIN as DIN
+from .models import click_slices as click_slices
 from .goals import looked_at as looked_at
 from .goals import unbiased_labels as unbiased_labels
 from .goals import tower_looked_at as tower_looked_at

@@ -154,7 +154,8 @@ class Category(FeatureColumn):
         # the words of a catalogue column stay as they are: one look is enough
         fixed = type(self) is Category and self["column"].partition(".")[0] in WHO
         each = lambda: np.array([*self._each(words, learned), 1], np.int64)
-        return (rows.f.once(json.dumps(self), each) if fixed else each())[code]
+        found = (rows.f.once(json.dumps(self), each) if fixed else each())[code]
+        return np.where(rows.as_new, 0, found) if "item" in self.reads() else found
 
     def _each(self, words: list[str], learned: dict) -> list[int]:
         if self.get("hashed"):
@@ -249,6 +250,8 @@ class PastCount(FeatureColumn):
     def numbers(self, rows: "_Rows", learned: dict) -> Float[np.ndarray, "rows 1"]:
         "One number a row."
         first, end = rows.before(tuple(self["columns"]))
+        if "item" in self["columns"]:
+            end = np.where(rows.as_new, first, end)
         n = np.log1p(end - first)
         if self["relative"]:
             first, end = rows.before(())
@@ -303,6 +306,8 @@ class _Reader:
     def __init__(self, features: "RankFeatures", table: pd.DataFrame):
         self.f, self.table, self.found = features, table, dict[str, Any]()
         self.user, self.item = (self._row(w, len(getattr(features, f"{w}_ids_"))) for w in WHO)
+        given = table["as_new"] if "as_new" in table else np.zeros(len(table), bool)
+        self.as_new = np.asarray(given, bool)  # read the item as one that nobody ever met
 
     def _row(self, who: str, n: int) -> Int[np.ndarray, "rows"]:
         "Rows of the catalogue, from `user`/`item`, or from ids; -1: not in the catalogue."
@@ -648,7 +653,8 @@ def choice_rows(
     seed: int = 0,
 ) -> pd.DataFrame:
     """Rows user, item, label (and timestamp): choices of a split, each with items that the person
-    did not choose in training or validation."""
+    did not choose in training or validation, but somebody did: what nobody chose may not have been
+    there to be chosen, and would only teach that new items are not liked."""
     if split not in ("train", "valid"):
         raise MMRecError(f"choice_rows: split={split!r}; 'train' or 'valid', test is not learned")
     if candidates is not None:
@@ -658,12 +664,13 @@ def choice_rows(
     right, rng = part[columns].reset_index(drop=True), np.random.default_rng(seed)
     wrong = right.loc[right.index.repeat(negatives)].reset_index(drop=True)
     known = (dataset.train + dataset.valid).tocoo()
+    offered = np.unique(known.col)
     taken = np.unique(known.row.astype(np.int64) * dataset.n_items + known.col)
     user, item = wrong["user"].to_numpy(), np.full(len(wrong), -1)
     for _ in range(20):  # who has chosen nearly all gets fewer
         todo = np.flatnonzero(item < 0)
         if candidates is None:
-            drawn = rng.integers(0, dataset.n_items, len(todo))
+            drawn = offered[rng.integers(0, max(1, len(offered)), len(todo))]
         else:
             drawn = candidates[user[todo], rng.integers(0, candidates.shape[1], len(todo))]
         fine = (drawn >= 0) & ~np.isin(user[todo] * dataset.n_items + drawn, taken)

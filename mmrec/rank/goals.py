@@ -167,6 +167,9 @@ class GoalRanker(NeuralRanker):
         self.scale_ = float(watched) if watched > 0 else 1.0
         super()._learn(rows, y, w, valid_rows, valid_y)
 
+    def _calibrate(self, valid_rows, valid_y) -> None:
+        "Not: a score here may be what several goals are worth together."
+
     def expected(self, rows: pd.DataFrame) -> pd.DataFrame:
         "Of each row the expected clicks, likes and seconds."
         self._fitted()
