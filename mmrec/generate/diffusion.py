@@ -4,6 +4,8 @@
 __all__ = ['kept_schedule', 'DiffRec']
 
 # %% ../../nbs/11_generate/7_diffusion.ipynb #1eb05e37
+from dataclasses import dataclass
+
 import numpy as np, scipy.sparse as sp, torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -46,34 +48,27 @@ class Denoiser(nn.Module):
         return self.out(torch.tanh(self.into(torch.cat([self.drop(x), self.time(t)], 1))))
 
 # %% ../../nbs/11_generate/7_diffusion.ipynb #f3c3f42d
+@dataclass(eq=False, repr=False)
 class DiffRec(Recommender):
     "Diffusion over a person's choices (Wang et al. 2023)."
 
-    def __init__(
-        self,
-        times: int = 5,
-        scale: float = 0.01,  # s; of the noise
-        low: float = 0.1,
-        high: float = 1.0,
-        back: int = 0,  # steps back from the person's row; 0: ask once
-        weighted: bool = False,  # every t as much as the variational bound says
-        hidden: int = 256,
-        dropout: float = 0.5,
-        lr: float = 1e-3,
-        decay: float = 0.0,
-        epochs: int = 100,
-        patience: int = 10,
-        batch: int = 64,
-        metric: str = "ndcg@10",
-        max_items: int = 100_000,
-        progress: bool = True,
-        seed: int = 0,
-    ):
-        self.times, self.scale, self.low, self.high, self.back = times, scale, low, high, back
-        self.weighted, self.hidden, self.dropout = weighted, hidden, dropout
-        self.lr, self.decay = lr, decay
-        self.epochs, self.patience, self.batch, self.metric = epochs, patience, batch, metric
-        self.max_items, self.progress, self.seed = max_items, progress, seed
+    times: int = 5
+    scale: float = 0.01  # s; of the noise
+    low: float = 0.1
+    high: float = 1.0
+    back: int = 0  # steps back from the person's row; 0: ask once
+    weighted: bool = False  # every t as much as the variational bound says
+    hidden: int = 256
+    dropout: float = 0.5
+    lr: float = 1e-3
+    decay: float = 0.0
+    epochs: int = 100
+    patience: int = 10
+    batch: int = 64
+    metric: str = "ndcg@10"
+    max_items: int = 100_000
+    progress: bool = True
+    seed: int = 0
 
     def _fit(self, dataset):
         n, self.kept_ = dataset.n_items, kept_schedule(self.times, self.scale, self.low, self.high)

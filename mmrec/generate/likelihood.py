@@ -5,6 +5,7 @@ __all__ = ['chosen_text', 'LikelihoodRanker', 'tune_on_histories']
 
 # %% ../../nbs/11_generate/2_likelihood.ipynb #aa82a772
 import copy
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Sequence
@@ -34,24 +35,19 @@ def chosen_text(titles: Sequence[str]) -> str:
     return _HEAD + "".join(f"- {t}\n" for t in titles) + "-"
 
 
+@dataclass(eq=False, repr=False)
 class LikelihoodRanker(Sequential):
     """The best candidates of another recommender in the order of a language model's likelihood
     after the newest choices; all other items keep their places behind them."""
 
-    def __init__(
-        self,
-        retriever: Recommender | None = None,  # chooses the candidates; None: ItemKNN
-        model: str = "smollm2",  # packaged, a folder (also of `tune_on_histories`) or a hub id
-        candidates: int = 20,
-        newest: int = 8,  # choices that the model reads
-        examples: int = 0,  # other people's histories shown before (few-shot)
-        calibrate: bool = True,  # take off what the title is worth without the history
-        refit: bool = True,
-        seed: int = 0,
-    ):
-        self.retriever, self.model, self.candidates = retriever, model, candidates
-        self.newest, self.examples, self.calibrate = newest, examples, calibrate
-        self.refit, self.seed = refit, seed
+    retriever: Recommender | None = None  # chooses the candidates; None: ItemKNN
+    model: str = "smollm2"  # packaged, a folder (also of `tune_on_histories`) or a hub id
+    candidates: int = 20
+    newest: int = 8  # choices that the model reads
+    examples: int = 0  # other people's histories shown before (few-shot)
+    calibrate: bool = True  # take off what the title is worth without the history
+    refit: bool = True
+    seed: int = 0
 
     def _learn(self, dataset, h, chosen=None):
         self.first_ = clone(self.retriever or ItemKNN()).fit(dataset)

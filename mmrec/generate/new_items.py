@@ -4,6 +4,7 @@
 __all__ = ['Maker', 'VAEMaker', 'gaussian_kl', 'GANMaker', 'DiffusionMaker', 'kept_share', 'denoised', 'spread_ratio', 'NewItems']
 
 # %% ../../nbs/11_generate/6_new_items.ipynb #dceacb45
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np, torch
@@ -86,21 +87,17 @@ def _mlp(into: int, hidden: int, out: int) -> nn.Sequential:
     return nn.Sequential(*deep, nn.Linear(hidden, out))
 
 # %% ../../nbs/11_generate/6_new_items.ipynb #b0fb96d1
+@dataclass(eq=False, repr=False)
 class VAEMaker(Maker):
     "Conditional variational autoencoder (Sohn et al. 2015)."
 
-    def __init__(
-        self,
-        latent: int = 16,
-        beta: float = 1.0,
-        hidden: int = 256,
-        steps: int = 1500,
-        batch: int = 256,
-        lr: float = 1e-3,
-        seed: int = 0,
-    ):
-        self.latent, self.beta, self.hidden, self.steps = latent, beta, hidden, steps
-        self.batch, self.lr, self.seed = batch, lr, seed
+    latent: int = 16
+    beta: float = 1.0
+    hidden: int = 256
+    steps: int = 1500
+    batch: int = 256
+    lr: float = 1e-3
+    seed: int = 0
 
     def _net(self):
         z, y = self._size
@@ -131,21 +128,17 @@ def gaussian_kl(
     return 0.5 * (mu.square() + (2 * log_s).exp() - 1 - 2 * log_s).sum(1)
 
 # %% ../../nbs/11_generate/6_new_items.ipynb #d8333598
+@dataclass(eq=False, repr=False)
 class GANMaker(Maker):
     "Conditional adversarial network (Mirza & Osindero 2014), its loss the non-saturating one."
 
-    def __init__(
-        self,
-        noise: int = 16,
-        anchor: float = 1.0,
-        hidden: int = 256,
-        steps: int = 1500,
-        batch: int = 256,
-        lr: float = 5e-4,
-        seed: int = 0,
-    ):
-        self.noise, self.anchor, self.hidden, self.steps = noise, anchor, hidden, steps
-        self.batch, self.lr, self.seed = batch, lr, seed
+    noise: int = 16
+    anchor: float = 1.0
+    hidden: int = 256
+    steps: int = 1500
+    batch: int = 256
+    lr: float = 5e-4
+    seed: int = 0
 
     def _net(self):
         z, y = self._size
@@ -182,20 +175,16 @@ class GANMaker(Maker):
         return net["make"](torch.cat([noise, z], 1))
 
 # %% ../../nbs/11_generate/6_new_items.ipynb #79afe3f7
+@dataclass(eq=False, repr=False)
 class DiffusionMaker(Maker):
     "Denoising diffusion with the clean vector as the answer (Ho et al. 2020)."
 
-    def __init__(
-        self,
-        times: int = 20,
-        hidden: int = 256,
-        steps: int = 1500,
-        batch: int = 256,
-        lr: float = 1e-3,
-        seed: int = 0,
-    ):
-        self.times, self.hidden, self.steps = times, hidden, steps
-        self.batch, self.lr, self.seed = batch, lr, seed
+    times: int = 20
+    hidden: int = 256
+    steps: int = 1500
+    batch: int = 256
+    lr: float = 1e-3
+    seed: int = 0
 
     def _net(self):
         z, y = self._size
@@ -255,23 +244,12 @@ def spread_ratio(
     return float(np.sqrt(inside / max(np.square(left).mean(), 1e-12)))
 
 # %% ../../nbs/11_generate/6_new_items.ipynb #51658138
+@dataclass(eq=False, repr=False)
 class NewItems(ContentRidge):
     "Content ridge whose new items get their factors from a maker's draws."
 
-    def __init__(
-        self,
-        maker: Maker | None = None,  # None: the regression
-        draws: int = 8,  # averaged
-        rank: int = 128,
-        item: float = 0.5,
-        user: float = 0.5,
-        spectrum: float = 1.2,
-        l2: float = 20.0,
-        weights: dict[str, float] | str | None = None,
-        seed: int = 0,
-    ):
-        super().__init__(rank, item, user, spectrum, l2, weights, seed)
-        self.maker, self.draws = maker, draws
+    maker: Maker | None = None  # None: the regression
+    draws: int = 8  # averaged
 
     def _fit(self, dataset):
         super()._fit(dataset)

@@ -7,7 +7,7 @@ __all__ = ['CONTRASTS', 'Content', 'Graph', 'Alignment', 'Tasks', 'Trainer', 'Pr
 # %% ../../nbs/09_multimodal/2_model.ipynb #5831c55b
 import copy, hashlib, json, math, os, warnings
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,26 +37,19 @@ def _known(name: str, value: object, known) -> None:
         raise MMRecError(f"{name}={value!r} is not known; use one of {', '.join(known)}, or None")
 
 
+@dataclass(eq=False, repr=False)
 class Content(Settings):
     "P, F and S of the formula: an item's modalities, fused, and the items it is alike by them."
 
-    def __init__(
-        self,
-        fusion: str | None = "weighted",  # F: concat, weighted, attention, gated, bilinear
-        modalities: list[str] | None = None,  # those to use; None for all that have features
-        neighbours: int | None = 10,  # S: nearest items by content, None for none
-        neighbour_weight: float = 0.5,  # gamma
-        id_dropout: float | None = 0.15,  # chance that an item shows its cold face
-        modality_dropout: float | None = None,  # chance that a modality is hidden
-        finetune: dict[str, str] | None = None,  # modality -> encoder that learns along
-        finetune_items: int = 32,  # items that it encodes anew at each step
-        finetune_lr: float = 3e-5,  # its step size
-    ):
-        self.fusion, self.modalities = fusion, modalities
-        self.neighbours, self.neighbour_weight = neighbours, neighbour_weight
-        self.id_dropout, self.modality_dropout = id_dropout, modality_dropout
-        self.finetune, self.finetune_items = finetune, finetune_items
-        self.finetune_lr = finetune_lr
+    fusion: str | None = "weighted"  # F: concat, weighted, attention, gated, bilinear
+    modalities: list[str] | None = None  # those to use; None for all that have features
+    neighbours: int | None = 10  # S: nearest items by content, None for none
+    neighbour_weight: float = 0.5  # gamma
+    id_dropout: float | None = 0.15  # chance that an item shows its cold face
+    modality_dropout: float | None = None  # chance that a modality is hidden
+    finetune: dict[str, str] | None = None  # modality -> encoder that learns along
+    finetune_items: int = 32  # items that it encodes anew at each step
+    finetune_lr: float = 3e-5  # its step size
 
     def features(self, dataset: Dataset) -> dict[str, Features]:
         "The features in use; MMRecError for a fusion or a modality that is not there."
@@ -73,46 +66,36 @@ class Content(Settings):
 CONTRASTS = {"info_nce": info_nce, "siglip": siglip_loss}
 
 
+@dataclass(eq=False, repr=False)
 class Graph(Settings):
     "G of the formula: propagation along the choices."
 
-    def __init__(
-        self,
-        layers: int = 2,  # steps of propagation, 0 for none
-        exponent: float = 0.5,  # a: how user degrees are damped; 1 - a for items
-    ):
-        self.layers, self.exponent = layers, exponent
+    layers: int = 2  # steps of propagation, 0 for none
+    exponent: float = 0.5  # a: how user degrees are damped; 1 - a for items
 
 
+@dataclass(eq=False, repr=False)
 class Alignment(Settings):
     "The alignment of the formula: an item's modalities near each other, by a contrastive loss."
 
-    def __init__(
-        self,
-        weight: float = 0.02,  # lambda
-        contrast: str = "info_nce",  # or siglip
-        temperature: float = 0.2,
-    ):
-        self.weight, self.contrast, self.temperature = weight, contrast, temperature
+    weight: float = 0.02  # lambda
+    contrast: str = "info_nce"  # or siglip
+    temperature: float = 0.2
 
     def check(self) -> None:
         "MMRecError for a loss that is not known."
         _known("contrast", self.contrast, CONTRASTS)
 
 # %% ../../nbs/09_multimodal/2_model.ipynb #9a000006
+@dataclass(eq=False, repr=False)
 class Tasks(Settings):
     "The side tasks of the formula: columns to predict, how they share, how they are weighed."
 
-    def __init__(
-        self,
-        # column -> "classification", "regression", or a dict of Task's arguments
-        columns: dict[str, str | dict],
-        weight: float = 0.1,  # mu
-        architecture: str = "sharedbottom",  # sharedbottom, separate, mmoe, ple, ...
-        balance: str = "fixed",  # fixed, uncertainty, dwa, gradnorm, pcgrad, or a class
-    ):
-        self.columns, self.weight = columns, weight
-        self.architecture, self.balance = architecture, balance
+    # column -> "classification", "regression", or a dict of Task's arguments
+    columns: dict[str, str | dict]
+    weight: float = 0.1  # mu
+    architecture: str = "sharedbottom"  # sharedbottom, separate, mmoe, ple, ...
+    balance: str = "fixed"  # fixed, uncertainty, dwa, gradnorm, pcgrad, or a class
 
     def check(self, checkpoint: Any) -> None:
         "MMRecError for what is not known or cannot go on from a checkpoint."
@@ -130,29 +113,22 @@ class Tasks(Settings):
             )
 
 # %% ../../nbs/09_multimodal/2_model.ipynb #9a000008
+@dataclass(eq=False, repr=False)
 class Trainer(Settings):
     "How the loss is made small, and where: steps, patience, the sample of the softmax."
 
-    def __init__(
-        self,
-        epochs: int = 60,  # at most so many passes over the choices
-        patience: int = 5,  # measurements on validation without a better one
-        metric: str = "ndcg@20",  # of validation
-        lr: float = 0.01,
-        batch: int | None = None,  # pairs per step; None for 16 steps an epoch
-        temperature: float = 0.25,  # tau
-        negatives: int = 1024,  # items that stand for all others
-        precision: str | None = None,  # "bf16" for mixed precision
-        device: str | None = None,  # None for the best there is
-        checkpoint: str | Path | None = None,  # folder to resume from after a kill
-        log: str | None = None,  # "tensorboard" or "wandb" (needs accelerate)
-        progress: bool = True,
-    ):
-        self.epochs, self.patience, self.metric = epochs, patience, metric
-        self.lr, self.batch = lr, batch
-        self.temperature, self.negatives = temperature, negatives
-        self.precision, self.device = precision, device
-        self.checkpoint, self.log, self.progress = checkpoint, log, progress
+    epochs: int = 60  # at most so many passes over the choices
+    patience: int = 5  # measurements on validation without a better one
+    metric: str = "ndcg@20"  # of validation
+    lr: float = 0.01
+    batch: int | None = None  # pairs per step; None for 16 steps an epoch
+    temperature: float = 0.25  # tau
+    negatives: int = 1024  # items that stand for all others
+    precision: str | None = None  # "bf16" for mixed precision
+    device: str | None = None  # None for the best there is
+    checkpoint: str | Path | None = None  # folder to resume from after a kill
+    log: str | None = None  # "tensorboard" or "wandb" (needs accelerate)
+    progress: bool = True
 
     def check(self) -> None:
         "MMRecError for what cannot be, before anything is trained."
@@ -175,20 +151,16 @@ class Trainer(Settings):
         return self.batch or min(8192, max(256, math.ceil(pairs / 16)))
 
 # %% ../../nbs/09_multimodal/2_model.ipynb #9a000009
+@dataclass(eq=False, repr=False)
 class Prior(Settings):
     "The prior of the formula: a recommender whose scores are added to those of the towers."
 
-    def __init__(
-        self,
-        recommender: Recommender,  # of chapter 8 or 10, e.g. ContentWalk()
-        weight: float | None = None,  # beta; None chooses it on validation
-        # rho: choices after which one counts 1/e as much; None for never
-        recency: float | None = None,
-        # what it reads once its weight is chosen; "train+valid" for all that is known by then
-        history: str = "train",
-    ):
-        self.recommender, self.weight = recommender, weight
-        self.recency, self.history = recency, history
+    recommender: Recommender  # of chapter 8 or 10, e.g. ContentWalk()
+    weight: float | None = None  # beta; None chooses it on validation
+    # rho: choices after which one counts 1/e as much; None for never
+    recency: float | None = None
+    # what it reads once its weight is chosen; "train+valid" for all that is known by then
+    history: str = "train"
 
     def check(self) -> None:
         "MMRecError for what is no recommender."

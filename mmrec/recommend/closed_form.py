@@ -4,6 +4,8 @@
 __all__ = ['ItemGraph', 'EASE', 'GFCF', 'LogWalk', 'ContentWalk', 'ContentRidge']
 
 # %% ../../nbs/08_recommend/2_closed_form.ipynb #29b8b1cf
+from dataclasses import dataclass
+
 import numpy as np, pandas as pd, scipy.sparse as sp, torch
 from jaxtyping import Float
 from sklearn.utils.extmath import randomized_svd
@@ -34,22 +36,16 @@ class Hop:
         return self.xt @ ((self.x @ (z * self.item)) * self.user)
 
 # %% ../../nbs/08_recommend/2_closed_form.ipynb #8f0800eb
+@dataclass(eq=False, repr=False)
 class ItemGraph(Recommender):
     """One or two hops over the user-item graph with free degree exponents (cf. P3alpha, RP3beta:
     Cooper 2014, Paudel 2017)."""
 
-    def __init__(
-        self,
-        hops: int = 2,
-        item: float = 0.5,
-        user: float = 1.2,
-        target: float = 0.1,
-        mix: float = 0.8,
-    ):
-        # 1 or 2; exponents of the items and people on the way
-        self.hops, self.item, self.user = hops, item, user
-        # exponent of the recommended item; share of the second hop
-        self.target, self.mix = target, mix
+    hops: int = 2  # 1 or 2
+    item: float = 0.5  # exponents of the items and people on the way
+    user: float = 1.2
+    target: float = 0.1  # exponent of the recommended item
+    mix: float = 0.8  # share of the second hop
 
     def _fit(self, dataset):
         if self.hops not in (1, 2):
@@ -70,21 +66,16 @@ class ItemGraph(Recommender):
         return torch.from_numpy(np.ascontiguousarray((z * self.discount_[:, None]).T))
 
 # %% ../../nbs/08_recommend/2_closed_form.ipynb #54981d32
+@dataclass(eq=False, repr=False)
 class EASE(Recommender):
     """Linear item-to-item regression with zero diagonal (Steck 2019); content=alpha adds features
     as rows (Jeunen et al. 2020)."""
 
-    def __init__(
-        self,
-        l2: float = 100.0,
-        user: float = 0.0,
-        content: float = 0.0,
-        weights: dict[str, float] | None = None,
-        max_items: int = 20_000,
-    ):
-        self.l2, self.user = l2, user  # ridge; exponent that discounts busy people
-        # weight of features; per modality
-        self.content, self.weights, self.max_items = content, weights, max_items
+    l2: float = 100.0  # ridge
+    user: float = 0.0  # exponent that discounts busy people
+    content: float = 0.0  # weight of features
+    weights: dict[str, float] | None = None  # per modality
+    max_items: int = 20_000
 
     @property
     def can_score_new_items(self) -> bool:
@@ -125,11 +116,13 @@ def top_singular(
     return np.ascontiguousarray(vt.T, np.float32), s.astype(np.float32)
 
 # %% ../../nbs/08_recommend/2_closed_form.ipynb #84e836e9
+@dataclass(eq=False, repr=False)
 class GFCF(Recommender):
     "One linear hop plus an ideal low-pass filter of the user-item graph (Shen et al. 2021)."
 
-    def __init__(self, rank: int = 64, alpha: float = 0.3, seed: int = 0):
-        self.rank, self.alpha, self.seed = rank, alpha, seed
+    rank: int = 64
+    alpha: float = 0.3
+    seed: int = 0
 
     def _fit(self, dataset):
         di, du = (np.asarray(dataset.train.sum(axis)).ravel() for axis in (0, 1))
@@ -145,32 +138,24 @@ class GFCF(Recommender):
         return torch.from_numpy(linear + self.alpha * smooth)
 
 # %% ../../nbs/08_recommend/2_closed_form.ipynb #a8b208ab
+@dataclass(eq=False, repr=False)
 class LogWalk(Recommender):
     """Log of random walks over choices, factorised in closed form (after NetMF, Qiu et al. 2018);
     ids only."""
 
-    def __init__(
-        self,
-        steps: int = 4,
-        item: float = 1.0,
-        user: float = 1.0,
-        popularity: float = 1.3,
-        contrast: float = 8.0,
-        rank: int = 128,
-        spectrum: float = 1.5,
-        target: float = 0.2,
-        prior: float = 0.1,
-        rounds: int = 3,
-        max_cells: int = 2**27,
-        seed: int = 0,
-    ):
-        # length of the walk; exponents of items and people on the way
-        self.steps, self.item, self.user = steps, item, user
-        self.popularity, self.contrast, self.prior = popularity, contrast, prior  # g, c, delta
-        self.rank, self.spectrum, self.target = rank, spectrum, target  # r, p, o
-        self.rounds, self.seed = rounds, seed  # of subspace iteration
-        # the most users x items in memory; beyond it the axes come from a sample of users
-        self.max_cells = max_cells
+    steps: int = 4  # length of the walk
+    item: float = 1.0  # exponents of items and people on the way
+    user: float = 1.0
+    popularity: float = 1.3  # g
+    contrast: float = 8.0  # c
+    rank: int = 128  # r
+    spectrum: float = 1.5  # p
+    target: float = 0.2  # o
+    prior: float = 0.1  # delta
+    rounds: int = 3  # of subspace iteration
+    # the most users x items in memory; beyond it the axes come from a sample of users
+    max_cells: int = 2**27
+    seed: int = 0
 
     def _fit(self, dataset):
         x, rng = dataset.train, np.random.default_rng(self.seed)
@@ -217,45 +202,15 @@ def resemblance(
     return (x[:, used] @ close) / np.maximum(np.diff(x.indptr), 1)[:, None].astype(np.float32)
 
 # %% ../../nbs/08_recommend/2_closed_form.ipynb #9636d73f
+@dataclass(eq=False, repr=False)
 class ContentWalk(LogWalk):
     """LogWalk plus resemblance by content: a bonus for known items, the whole score for items
     nobody has chosen."""
 
-    def __init__(
-        self,
-        content: float = 0.3,
-        place: int = 15,
-        sharpness: float = 3.0,
-        weights: dict[str, float] | None = None,
-        steps: int = 4,
-        item: float = 1.0,
-        user: float = 1.0,
-        popularity: float = 1.3,
-        contrast: float = 8.0,
-        rank: int = 128,
-        spectrum: float = 1.5,
-        target: float = 0.2,
-        prior: float = 0.1,
-        rounds: int = 3,
-        max_cells: int = 2**27,
-        seed: int = 0,
-    ):
-        super().__init__(
-            steps,
-            item,
-            user,
-            popularity,
-            contrast,
-            rank,
-            spectrum,
-            target,
-            prior,
-            rounds,
-            max_cells,
-            seed,
-        )
-        # w; where h is read; q; per modality
-        self.content, self.place, self.sharpness, self.weights = content, place, sharpness, weights
+    content: float = 0.3  # w
+    place: int = 15  # where h is read
+    sharpness: float = 3.0  # q
+    weights: dict[str, float] | None = None  # per modality
 
     @property
     def can_score_new_items(self) -> bool:
@@ -355,24 +310,19 @@ def learned_weights(
     return dict(zip(parts, log_w[:-1].detach().exp().tolist()))
 
 # %% ../../nbs/08_recommend/2_closed_form.ipynb #60d2dcce
+@dataclass(eq=False, repr=False)
 class ContentRidge(Recommender):
     """Factors of the scaled choices; items nobody has chosen get theirs from content by ridge
     regression (Gantner et al. 2010)."""
 
-    def __init__(
-        self,
-        rank: int = 128,
-        item: float = 0.5,
-        user: float = 0.5,
-        spectrum: float = 1.2,
-        l2: float = 20.0,
-        weights: dict[str, float] | str | None = None,
-        seed: int = 0,
-    ):
-        # r; b, a: exponents of items and people; p
-        self.rank, self.item, self.user, self.spectrum = rank, item, user, spectrum
-        # lambda; weight of each modality, None for all alike, "learned"
-        self.l2, self.weights, self.seed = l2, weights, seed
+    rank: int = 128  # r
+    item: float = 0.5  # b, a: exponents of items and people
+    user: float = 0.5
+    spectrum: float = 1.2  # p
+    l2: float = 20.0  # lambda
+    # weight of each modality, None for all alike, "learned"
+    weights: dict[str, float] | str | None = None
+    seed: int = 0
 
     @property
     def can_score_new_items(self) -> bool:

@@ -5,6 +5,7 @@ __all__ = ['NotFittedError', 'Recommender', 'load_recommender', 'Popular', 'Item
 
 # %% ../../nbs/08_recommend/1_recommender.ipynb #279209c7
 import os, warnings
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np, pandas as pd, scipy.sparse as sp, sklearn.exceptions, torch
@@ -335,12 +336,13 @@ def row_top_k(make_rows, n: int, m: int, size: int | None = None) -> sp.csr_matr
     )
 
 # %% ../../nbs/08_recommend/1_recommender.ipynb #25734f24
+@dataclass(eq=False, repr=False)
 class ItemKNN(Recommender):
     """Items chosen by the same people as the user's items (Sarwar et al. 2001: cosine, m nearest,
     shrinkage)."""
 
-    def __init__(self, neighbours: int = 100, shrink: float = 0.0):
-        self.neighbours, self.shrink = neighbours, shrink
+    neighbours: int = 100
+    shrink: float = 0.0
 
     def _fit(self, dataset):
         x, xt = dataset.train, dataset.train.T.tocsr()
@@ -385,12 +387,12 @@ def content_vectors(
     return np.concatenate(parts, 1).astype(np.float32)
 
 
+@dataclass(eq=False, repr=False)
 class ContentKNN(Recommender):
     "Items that look, read and sound like the user's items; works for items nobody has chosen."
 
     # modality -> weight; default: all alike
-    def __init__(self, weights: dict[str, float] | None = None):
-        self.weights = weights
+    weights: dict[str, float] | None = None
 
     @property
     def can_score_new_items(self) -> bool:

@@ -5,6 +5,7 @@ __all__ = ['Factors', 'ALS', 'Trained', 'VBPR', 'LightGCN']
 
 # %% ../../nbs/08_recommend/3_trained.ipynb #9c6f42f4
 import warnings
+from dataclasses import dataclass
 from importlib.util import find_spec
 
 import numpy as np, scipy.sparse as sp, torch
@@ -34,20 +35,16 @@ class Factors(Recommender):
         return v @ v[row]
 
 # %% ../../nbs/08_recommend/3_trained.ipynb #a84a7d65
+@dataclass(eq=False, repr=False)
 class ALS(Factors):
     """Weighted matrix factorisation by alternating least squares, through `implicit` (Hu et al.
     2008)."""
 
-    def __init__(
-        self,
-        factors: int = 64,
-        l2: float = 1.0,
-        alpha: float = 20.0,
-        iterations: int = 15,
-        seed: int = 0,
-    ):
-        self.factors, self.l2, self.alpha = factors, l2, alpha
-        self.iterations, self.seed = iterations, seed
+    factors: int = 64
+    l2: float = 1.0
+    alpha: float = 20.0
+    iterations: int = 15
+    seed: int = 0
 
     @property
     def can_score_new_users(self) -> bool:
@@ -179,25 +176,20 @@ class VBPRNet(nn.Module):
         )
 
 # %% ../../nbs/08_recommend/3_trained.ipynb #39c63653
+@dataclass(eq=False, repr=False)
 class VBPR(Trained):
     "Bayesian personalised ranking with a visual (here: any) content term (He & McAuley 2016)."
 
-    def __init__(
-        self,
-        dim: int = 32,
-        content_dim: int = 32,
-        weights: dict[str, float] | None = None,
-        l2: float = 1e-4,
-        lr: float = 5e-3,
-        batch: int | None = 1024,
-        epochs: int = 60,
-        patience: int = 10,
-        seed: int = 0,
-        progress: bool = True,
-    ):
-        self.dim, self.content_dim, self.weights, self.l2 = dim, content_dim, weights, l2
-        self.lr, self.batch, self.epochs, self.patience = lr, batch, epochs, patience
-        self.seed, self.progress = seed, progress
+    dim: int = 32
+    content_dim: int = 32
+    weights: dict[str, float] | None = None
+    l2: float = 1e-4
+    lr: float = 5e-3
+    batch: int | None = 1024
+    epochs: int = 60
+    patience: int = 10
+    seed: int = 0
+    progress: bool = True
 
     @property
     def can_score_new_items(self) -> bool:
@@ -265,26 +257,20 @@ class LightGCNNet(nn.Module):
         return self.spread()
 
 # %% ../../nbs/08_recommend/3_trained.ipynb #7b1c0de3
+@dataclass(eq=False, repr=False)
 class LightGCN(Trained):
     "Light graph convolution (He et al. 2020), trained with a sampled softmax over cosines."
 
-    def __init__(
-        self,
-        dim: int = 64,
-        layers: int = 2,
-        tau: float = 0.2,
-        negatives: int = 512,
-        lr: float = 0.03,
-        batch: int | None = None,
-        epochs: int = 60,
-        patience: int = 8,
-        seed: int = 0,
-        progress: bool = True,
-    ):
-        # batch None: 512, or more where an epoch would take over 128 steps
-        self.dim, self.layers, self.tau, self.negatives = dim, layers, tau, negatives
-        self.lr, self.batch, self.epochs, self.patience = lr, batch, epochs, patience
-        self.seed, self.progress = seed, progress
+    dim: int = 64
+    layers: int = 2
+    tau: float = 0.2
+    negatives: int = 512
+    lr: float = 0.03
+    batch: int | None = None  # 512, or more where an epoch would take over 128 steps
+    epochs: int = 60
+    patience: int = 8
+    seed: int = 0
+    progress: bool = True
 
     def build(self, dataset: Dataset) -> LightGCNNet:
         "One vector per node."

@@ -367,20 +367,16 @@ def score_sequence(model: Any, h: Histories) -> Float[torch.Tensor, "rows items"
     return s
 
 # %% ../../nbs/10_sequence/1_order.ipynb #895b656d
+@dataclass(eq=False, repr=False)
 class Transitions(Sequential):
     "What came after an item, near and far, read from the last few choices."
 
-    def __init__(
-        self,
-        ahead: int = 3,
-        fade: float = 0.7,
-        back: float = 0.5,
-        popularity: float = 0.5,
-        recency: float = 1.0,
-        refit: bool = True,
-    ):
-        self.ahead, self.fade, self.back = ahead, fade, back  # G, phi, b
-        self.popularity, self.recency, self.refit = popularity, recency, refit  # beta, rho
+    ahead: int = 3  # G
+    fade: float = 0.7  # phi
+    back: float = 0.5  # b
+    popularity: float = 0.5  # beta
+    recency: float = 1.0  # rho
+    refit: bool = True
 
     def _learn(self, dataset, h, chosen=None):
         n, (row, at) = dataset.n_items, h.places()
@@ -405,18 +401,14 @@ class Transitions(Sequential):
         )
 
 # %% ../../nbs/10_sequence/1_order.ipynb #9b88ca63
+@dataclass(eq=False, repr=False)
 class SequenceKNN(Sequential):
     "Histories that share late choices with this one (V-SKNN; with `near`, the place rule of STAN)."
 
-    def __init__(
-        self,
-        neighbours: int = 200,
-        recency: float = 3.0,
-        near: float | None = 3.0,
-        refit: bool = True,
-    ):
-        # m, rho, delta (None: V-SKNN)
-        self.neighbours, self.recency, self.near, self.refit = neighbours, recency, near, refit
+    neighbours: int = 200  # m
+    recency: float = 3.0  # rho
+    near: float | None = 3.0  # delta; None: V-SKNN
+    refit: bool = True
 
     def _learn(self, dataset, h, chosen=None):
         row, at = h.places()
@@ -454,19 +446,15 @@ class SequenceKNN(Sequential):
         return np.bincount(cell, weight, minlength=q.shape[0] * q.shape[1]).reshape(q.shape)
 
 # %% ../../nbs/10_sequence/1_order.ipynb #cebd8940
+@dataclass(eq=False, repr=False)
 class Fading(Sequential):
     "A model of chapter 8 that reads faded histories; `recency=None` is chosen on validation."
 
-    def __init__(
-        self,
-        model: Recommender | None = None,
-        recency: float | None = None,
-        metric: str = "ndcg@10",
-        ahead: int | None = 1,
-        refit: bool = True,
-    ):
-        self.model, self.recency = model, recency  # model None: ItemKNN()
-        self.metric, self.ahead, self.refit = metric, ahead, refit  # what validation chooses by
+    model: Recommender | None = None  # ItemKNN()
+    recency: float | None = None
+    metric: str = "ndcg@10"  # what validation chooses by
+    ahead: int | None = 1
+    refit: bool = True
 
     def _inner(self) -> Recommender:
         model: Any = getattr(self, "model_", self.model)

@@ -4,6 +4,8 @@
 __all__ = ['Beside', 'carried_by']
 
 # %% ../../nbs/10_sequence/3_voices.ipynb #c2072fc5
+from dataclasses import dataclass
+
 import numpy as np, pandas as pd, torch
 from jaxtyping import Float, Int
 from sklearn.base import clone
@@ -16,27 +18,22 @@ from .order import next_length, score_sequence
 from ..recommend.recommender import Recommender, _texts
 
 # %% ../../nbs/10_sequence/3_voices.ipynb #1f5f0435
+@dataclass(eq=False, repr=False)
 class Beside(Sequential):
     "Up to three more recommenders beside a first one; weights by validation, unless given."
 
     refit = False  # the voices do that, each for itself
 
-    def __init__(
-        self,
-        first: Recommender | None = None,
-        second: Recommender | None = None,
-        third: Recommender | None = None,
-        fourth: Recommender | None = None,
-        weights: list[float] | None = None,
-        metric: str = "ndcg@10",
-        ahead: int | None = 1,
-        most: int = 2000,
-        rounds: int = 2,
-        prefit: bool = False,  # the recommenders are fitted already: taken as they are
-    ):
-        self.first, self.second, self.third, self.fourth = first, second, third, fourth
-        self.weights, self.metric, self.ahead = weights, metric, ahead
-        self.most, self.rounds, self.prefit = most, rounds, prefit
+    first: Recommender | None = None
+    second: Recommender | None = None
+    third: Recommender | None = None
+    fourth: Recommender | None = None
+    weights: list[float] | None = None
+    metric: str = "ndcg@10"
+    ahead: int | None = 1
+    most: int = 2000
+    rounds: int = 2
+    prefit: bool = False  # the recommenders are fitted already: taken as they are
 
     def _given(self) -> list[Recommender]:
         if hasattr(self, "voice0_"):

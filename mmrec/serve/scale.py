@@ -4,6 +4,7 @@
 __all__ = ['map_features', 'RowRecommender']
 
 # %% ../../nbs/14_serve/4_scale.ipynb #cba3f523
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -95,28 +96,22 @@ class RowNetwork(nn.Module):
         return [tables, torch.optim.Adam(dense, lr)] if dense else [tables]
 
 # %% ../../nbs/14_serve/4_scale.ipynb #e9d1c158
+@dataclass(eq=False, repr=False)
 class RowRecommender(Recommender):
     """Two towers by sampled softmax and sparse Adam (cf. Yi et al. 2019): the cost of a step does
     not depend on the catalogue."""
 
-    def __init__(
-        self,
-        dim: int = 64,
-        fusion: str = "weighted",
-        temperature: float = 0.25,
-        negatives: int = 1024,
-        id_dropout: float = 0.15,
-        batch: int = 8192,  # pairs per step
-        lr: float = 0.01,
-        epochs: int = 10,
-        device: str | None = None,  # None: CUDA where there is one
-        progress: bool = True,
-        seed: int = 0,
-    ):
-        self.dim, self.fusion, self.temperature = dim, fusion, temperature
-        self.negatives, self.id_dropout = negatives, id_dropout
-        self.batch, self.lr, self.epochs = batch, lr, epochs
-        self.progress, self.seed, self.device = progress, seed, device
+    dim: int = 64
+    fusion: str = "weighted"
+    temperature: float = 0.25
+    negatives: int = 1024
+    id_dropout: float = 0.15
+    batch: int = 8192  # pairs per step
+    lr: float = 0.01
+    epochs: int = 10
+    device: str | None = None  # None: CUDA where there is one
+    progress: bool = True
+    seed: int = 0
 
     @property
     def can_score_new_items(self) -> bool:
