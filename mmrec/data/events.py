@@ -4,7 +4,7 @@
 __all__ = ['choices_from_events', 'impressions', 'event_log']
 
 # %% ../../nbs/01_data/3_events.ipynb #e7e10005
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np, pandas as pd
 
@@ -328,9 +328,13 @@ def choices_from_events(events: pd.DataFrame, kinds: Sequence[str] | None = None
 def impressions(
     events: pd.DataFrame,  # as in Dataset.events
     kinds: Sequence[str] | None = None,  # default: all that followed in this log
+    missing: Mapping[str, float] | None = None,  # kind -> value where none followed; default 0
 ) -> pd.DataFrame:
     """One row for each shown item, in the order of time, with a column for each kind of answer: its
     value (the largest, of several), 0 where there was none."""
+    lacks = [c for c in ("item", "slate", "kind", "value") if c not in events]
+    if lacks:
+        raise MMRecError(f"events: no column '{lacks[0]}'; see Dataset.events for what they have")
     shown = events[events["kind"] == "shown"]
     if kinds is None:
         kinds = [k for k in events["kind"].unique() if k not in _OFFERED]
@@ -344,7 +348,8 @@ def impressions(
         whole = answers[answers["item"] < 0].groupby("slate")["value"].max()
         found = one.reindex(pd.MultiIndex.from_frame(out[["slate", "item"]])).to_numpy()
         rest = whole.reindex(out["slate"]).to_numpy()
-        out[k] = np.fmax(np.nan_to_num(found), np.nan_to_num(rest))
+        value = np.fmax(found.astype(float), rest.astype(float))
+        out[k] = np.where(np.isnan(value), (missing or {}).get(k, 0.0), value)
     return out
 
 # %% ../../nbs/01_data/3_events.ipynb #e7e10038
