@@ -18,6 +18,7 @@ from .balance import PCGrad as PCGrad
 from .meta import Episodes as Episodes
 from .meta import FewShotNet as FewShotNet
 from .meta import FewShot as FewShot
+from .meta import FewShotTraining as FewShotTraining
 from .meta import fit_maml as fit_maml
 from .meta import fit_shared as fit_shared
 from .encoder_tasks import lower_states as lower_states
