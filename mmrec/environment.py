@@ -46,7 +46,12 @@ def extra_of(package: str) -> str | None:
 # %% ../nbs/00_start/workshop/environment.ipynb #e0010013
 PAIRED = ("torchvision", "torchaudio")  # built for one torch each
 # installed by another name
-PIP = {"PIL": "pillow", "sklearn": "scikit-learn", "prometheus_client": "prometheus-client"}
+PIP = {
+    "PIL": "pillow",
+    "sklearn": "scikit-learn",
+    "prometheus_client": "prometheus-client",
+    "faiss": "faiss-cpu",
+}
 
 
 def versions_of(*packages: str) -> str:

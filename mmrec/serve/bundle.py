@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,13 +39,15 @@ from mmrec.serve.storage import HeldFolder, begin_beside, bring_back, flush_to_d
 from mmrec.serve.storage import put_in_place, release, sweep_beside
 
 # %% ../../nbs/14_serve/1_bundle.ipynb #7cef9e30
-class Index(Protocol):
-    "What finds the nearest of many vectors; the interface that engines share."
+class Index:
+    "What finds the nearest of many vectors; an engine writes `__len__`, `add` and `_search`."
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        raise NotImplementedError
 
     def add(self, vectors: Float[Tensor, "more dim"]) -> "Index":
         "The same index with more vectors behind."
+        raise NotImplementedError
 
     def search(
         self,
@@ -54,9 +56,21 @@ class Index(Protocol):
         allowed: Bool[Tensor, "items"] | None = None,
     ) -> tuple[Float[Tensor, "queries k"], Tensor]:
         "Inner products and item rows, best first; row -1 where fewer than k are allowed."
+        if k < 1:
+            raise MMRecError(f"k={k}; a list has at least one place")
+        return self._search(queries, min(k, len(self)), allowed)
+
+    def _search(self, queries, k, allowed):
+        raise NotImplementedError
+
+    def write(self) -> None:
+        "Store what is not stored yet, where an engine keeps vectors of its own."
+
+    def close(self) -> None:
+        "Let go of what an engine keeps outside of this process."
 
 
-class ExactIndex:
+class ExactIndex(Index):
     "Compares the query with every vector."
 
     def __init__(self, vectors: Float[Tensor, "items dim"]):
@@ -70,19 +84,11 @@ class ExactIndex:
         "The same index with more vectors behind."
         return ExactIndex(torch.cat([self.columns.T, vectors]))
 
-    def search(
-        self,
-        queries: Float[Tensor, "queries dim"],
-        k: int,
-        allowed: Bool[Tensor, "items"] | None = None,
-    ) -> tuple[Float[Tensor, "queries k"], Tensor]:
-        "Inner products and item rows, best first; row -1 where fewer than k are allowed."
-        if k < 1:
-            raise MMRecError(f"k={k}; a list has at least one place")
+    def _search(self, queries, k, allowed):
         scores = queries @ self.columns
         if allowed is not None:
             scores = scores.masked_fill(~allowed, -torch.inf)
-        best, rows = best_of(scores, min(k, len(self)))
+        best, rows = best_of(scores, k)
         return best, rows.masked_fill(best == -torch.inf, -1)
 
 # %% ../../nbs/14_serve/1_bundle.ipynb #9e53a398

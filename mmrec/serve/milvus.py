@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from mmrec.environment import MMRecError
 from mmrec.evaluate.blockwise import best_of
+from mmrec.serve.bundle import Index
 
 # %% ../../nbs/14_serve/workshop/milvus.ipynb #3a000007
 class Collection:
@@ -49,16 +50,25 @@ def drop_orphans(client: Any) -> None:
             pass  # it lives, and is somebody else's
 
 # %% ../../nbs/14_serve/workshop/milvus.ipynb #5e000006
-class _Searching:
-    "Asks the collection, and compares exactly what it cannot be trusted with."
+class _Exact(Index):
+    "What an engine writes, and what stands in for it."
 
-    # so many rows are compared exactly at once; the longest list that Milvus gives
-    FEW, MOST = 10_000, 16_000
     vectors: Float[Tensor, "items dim"]
-    store: Collection
 
     def __len__(self) -> int:
         return len(self.vectors)
+
+    def _stored(self) -> int:
+        "How many rows the engine holds for certain."
+        raise NotImplementedError
+
+    def _fits(self, k: int, allowed: int) -> bool:
+        "Whether the engine is better at this than comparing with all that are allowed."
+        raise NotImplementedError
+
+    def _ask(self, queries: Tensor, k: int, allowed: Tensor | None) -> tuple[Tensor, Tensor]:
+        "Scores and rows [queries, k] as the engine finds them, -1 for none."
+        raise NotImplementedError
 
     def _exact(self, queries: Tensor, k: int, among: Tensor) -> tuple[Tensor, Tensor]:
         "Scores and rows [queries, k] by comparing with some rows; -1 where there are fewer."
@@ -68,55 +78,24 @@ class _Searching:
             rows[:, :n] = among[at]
         return best, rows
 
-    def _ask(self, queries: Tensor, k: int, forbidden: list[int]) -> tuple[Tensor, Tensor]:
-        """Scores and rows [queries, k] as the collection finds them, without rows that this
-        bundle does not know."""
-        best, rows = torch.full((len(queries), k), -torch.inf), torch.full((len(queries), k), -1)
-        limit = min(k + max(0, self.store.tried - len(self)), self.MOST)
-        hits = self.store.client.search(
-            self.store.name,
-            data=queries.numpy(),
-            limit=limit,
-            filter=f"id not in {forbidden}" if forbidden else "",
-        )
-        barred = set(forbidden)
-        for q, found in enumerate(hits):
-            known = [
-                (h["distance"], h["id"])
-                for h in found
-                if 0 <= h["id"] < len(self) and h["id"] not in barred
-            ][:k]
-            for i, (d, r) in enumerate(known):
-                best[q, i], rows[q, i] = d, r
-        return best, rows
+# %% ../../nbs/14_serve/workshop/milvus.ipynb #5e00000a
+class Approximate(_Exact):
+    """An engine that may lose hits, be behind or be gone: what it cannot be trusted with is
+    compared exactly. A subclass writes `add`, `_stored`, `_fits` and `_ask`."""
 
-    def search(
-        self,
-        queries: Float[Tensor, "queries dim"],
-        k: int,
-        allowed: Bool[Tensor, "items"] | None = None,
-    ) -> tuple[Float[Tensor, "queries k"], Tensor]:
-        "As `ExactIndex.search`: never fewer than are allowed."
-        if k < 1:
-            raise MMRecError(f"k={k}; a list has at least one place")
-        k, n, stored = min(k, len(self)), len(self), min(self.store.rows, len(self))
+    def _search(self, queries, k, allowed):
+        n = len(self)
         among = torch.arange(n) if allowed is None else allowed.nonzero()[:, 0]
-        forbidden = (
-            [] if allowed is None or n - len(among) > 1000 else (~allowed).nonzero()[:, 0].tolist()
-        )
-        if (
-            len(among) <= self.FEW
-            and (allowed is not None and len(among) < n / 2)
-            or n - len(among) > 1000
-            or k > self.MOST
-            or not stored
-        ):
+        stored = min(self._stored(), n)
+        if not stored or not self._fits(k, len(among)):
             return self._exact(queries, k, among)
         try:
-            best, rows = self._ask(queries, k, forbidden)
+            best, rows = self._ask(queries, k, allowed)
         except Exception as e:  # an index that is gone must not end the answers
             logging.getLogger("mmrec").warning(
-                "Milvus does not answer (%s): compared exactly", " ".join(str(e).split())[:160]
+                "%s does not answer (%s): compared exactly",
+                type(self).__name__,
+                " ".join(str(e).split())[:160],
             )
             return self._exact(queries, k, among)
         if stored < n:  # what is not written yet
@@ -129,8 +108,66 @@ class _Searching:
             best[short], rows[short] = self._exact(queries[short], k, among)
         return best, rows
 
+# %% ../../nbs/14_serve/workshop/milvus.ipynb #5e00000c
+class _Collected(Approximate):
+    "Asks a collection of Milvus."
+
+    # so many rows are compared exactly at once; the longest list that Milvus gives
+    FEW, MOST = 10_000, 16_000
+    store: Collection
+
+    def _stored(self) -> int:
+        return self.store.rows
+
+    def _fits(self, k: int, allowed: int) -> bool:
+        few = allowed <= self.FEW and allowed < len(self) / 2
+        return k <= self.MOST and len(self) - allowed <= 1000 and not few
+
+    def _ask(self, queries, k, allowed):
+        best, rows = torch.full((len(queries), k), -torch.inf), torch.full((len(queries), k), -1)
+        barred = [] if allowed is None else (~allowed).nonzero()[:, 0].tolist()
+        hits = self.store.client.search(
+            self.store.name,
+            data=queries.numpy(),
+            # and as many again as other bundles may hold behind these
+            limit=min(k + max(0, self.store.tried - len(self)), self.MOST),
+            filter=f"id not in {barred}" if barred else "",
+        )
+        out, n = set(barred), len(self)
+        known = lambda row: 0 <= row < n and row not in out
+        for q, found in enumerate(hits):
+            one = [(h["distance"], h["id"]) for h in found if known(h["id"])]
+            for i, (d, r) in enumerate(one[:k]):
+                best[q, i], rows[q, i] = d, r
+        return best, rows
+
+# %% ../../nbs/14_serve/workshop/milvus.ipynb #5e00000e
+def _connect(uri: str | Path, name: str | None, dim: int, kind: str, token: str | None):
+    "A new collection at this place; MMRecError where there is none, or one of this name."
+    try:
+        from pymilvus import MilvusClient
+    except ImportError:
+        raise MMRecError(
+            "MilvusIndex needs pymilvus; install it with: pip install 'mmrec[serve]'"
+        ) from None
+    client = MilvusClient(
+        str(uri), token=os.environ.get("MILVUS_TOKEN", "") if token is None else token
+    )
+    drop_orphans(client)
+    name = name or f"{_owner()}{uuid.uuid4().hex[:8]}"
+    if client.has_collection(name):
+        raise MMRecError(
+            f"Milvus collection {name} is there already and may serve others; choose another name"
+        )
+    how = client.prepare_index_params()
+    how.add_index("vector", index_type=kind, metric_type="IP")
+    # a client sees what it wrote; "Strong" waits 0.2 s for a cluster's clock
+    plan = dict(metric_type="IP", index_params=how, consistency_level="Session")
+    client.create_collection(name, dimension=dim, **plan)
+    return Collection(client, name)
+
 # %% ../../nbs/14_serve/workshop/milvus.ipynb #37f2461c
-class MilvusIndex(_Searching):
+class MilvusIndex(_Collected):
     """Nearest vectors by Milvus (extra `serve`): `uri` is a file for the embedded Milvus Lite, or
     the address of a cluster."""
 
@@ -142,34 +179,9 @@ class MilvusIndex(_Searching):
         kind: str = "AUTOINDEX",
         token: str | None = None,  # of a server that asks for one; default: $MILVUS_TOKEN
     ):
+        self.vectors = vectors
         try:
-            from pymilvus import MilvusClient
-        except ImportError:
-            raise MMRecError(
-                "MilvusIndex needs pymilvus; install it with: pip install 'mmrec[serve]'"
-            ) from None
-        try:
-            client = MilvusClient(
-                str(uri), token=os.environ.get("MILVUS_TOKEN", "") if token is None else token
-            )
-            drop_orphans(client)
-            name = name or f"{_owner()}{uuid.uuid4().hex[:8]}"
-            if client.has_collection(name):
-                raise MMRecError(
-                    f"Milvus collection {name} is there already and may serve others; "
-                    f"choose another name"
-                )
-            how = client.prepare_index_params()
-            how.add_index("vector", index_type=kind, metric_type="IP")
-            client.create_collection(
-                name,
-                dimension=vectors.shape[1],
-                metric_type="IP",
-                index_params=how,
-                # a client sees what it wrote; "Strong" waits 0.2 s for a cluster's clock
-                consistency_level="Session",
-            )
-            self.vectors, self.store = vectors, Collection(client, name)
+            self.store = _connect(uri, name, vectors.shape[1], kind, token)
             self.write()
         except MMRecError:
             raise
