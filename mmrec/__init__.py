@@ -46,10 +46,14 @@ PUBLIC = {  # chapter -> the names that are shown at the top
         "Beside",
         "evaluate_next",
     ],
-    "generate": ["GenerativeRecommender", "LikelihoodRanker", "DiffRec"],
-    "rank": ["TwoStage", "LightGBMRanker", "LogisticRanker", "DeepFM", "DCNv2", "DIN"],
+    "generate": ["GenerativeRecommender", "LikelihoodRanker", "NewItems", "DiffRec"],
+    "rank": [
+        *("TwoStage", "BasketKNN", "LogisticRanker", "LightGBMRanker", "DeepFM", "DCNv2", "DIN"),
+        "GoalRanker",
+    ],
     "decide": ["may_ship"],
     "serve": ["save_bundle", "load_bundle", "Bundle"],
+    "protect": ["forget", "Sharded"],
 }
 
 # `mm.evaluate` and `mm.report` are subpackages that are called as the function of their name

@@ -36,10 +36,10 @@ class KnownWorld:
             raise MMRecError(f"kind={kind!r} is not known; there are {', '.join(WORLDS)}")
         whole_number(items, "items", 2), whole_number(users, "users")
         world = draw_world(kind, items, users, seed)
-        return cls._of(world["taste"], world["fame"], next(iter(world["traits"].values())))
+        return cls._from_truth(world["taste"], world["fame"], next(iter(world["traits"].values())))
 
     @classmethod
-    def of(cls, dataset: Dataset) -> "KnownWorld":
+    def from_dataset(cls, dataset: Dataset) -> "KnownWorld":
         "The world that a demo data set was read from, by the rows of that data set."
         file = dataset.root / "truth.npz" if dataset.root else None
         if not file or not file.is_file():
@@ -52,10 +52,10 @@ class KnownWorld:
             raise MMRecError(f"'{dataset.name}': truth.npz does not know all items and people")
         name = next(n for n in t if n.startswith("text."))
         taste = (t["utility"] - t["fame"])[u][:, i] / SHARPNESS
-        return cls._of(taste, t["fame"][i], np.unique(t[name], return_inverse=True)[1][i])
+        return cls._from_truth(taste, t["fame"][i], np.unique(t[name], return_inverse=True)[1][i])
 
     @classmethod
-    def _of(cls, taste, fame, kind):
+    def _from_truth(cls, taste, fame, kind):
         spread = fame.std() or 1.0
         seconds = np.exp(np.random.default_rng(len(fame)).normal(3.4, 0.5, len(fame)))
         return cls(taste, (fame - fame.mean()) / spread, np.asarray(kind, np.int64), seconds)
@@ -508,7 +508,7 @@ def with_logs(
     **effects: Any,  # of `Visits`: slate, position_bias, boredom, drift, ...
 ) -> Dataset:
     "A demo with a simulated log as its `events`; MMRecError where the truth is not known."
-    visits = Visits(KnownWorld.of(dataset), seed=seed, **effects)
+    visits = Visits(KnownWorld.from_dataset(dataset), seed=seed, **effects)
     events = simulate_logs(visits, policy or UniformPolicy(dataset.n_items), n, seed=seed)
     return replace(dataset, events=events)
 

@@ -22,7 +22,7 @@ class Facts:
     because: tuple[str, ...]  # titles of the person's items that spoke for it, the strongest first
     parts: tuple[str, ...] = ()  # what of the item spoke for it: text, image, ...
 
-    def plain(self) -> str:
+    def sentence(self) -> str:
         "The sentence that a rule makes."
         why = " and ".join(f'"{t}"' for t in self.because[:2])
         said = f'"{self.item}" is recommended because you chose {why}' if why else ""
@@ -90,4 +90,4 @@ def reason(facts: Facts, model: LanguageModel, catalogue: Sequence[str] = ()) ->
     "A sentence from the facts, and whether the model wrote it: one that fails the check is plain."
     said = clean_text(model.generate([_asked(facts)], 40)[0])
     first = re.split(r"(?<=[.!?])\s", said)[0]
-    return (first, True) if keeps_to(first, facts, catalogue) else (facts.plain(), False)
+    return (first, True) if keeps_to(first, facts, catalogue) else (facts.sentence(), False)

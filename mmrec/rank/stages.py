@@ -6,6 +6,7 @@ __all__ = ['Reranker', 'Only', 'Cap', 'MMR', 'Place', 'TwoStage']
 # %% ../../nbs/12_rank/4_stages.ipynb #12540005
 import warnings
 from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
 import numpy as np, pandas as pd, scipy.sparse as sp, torch
@@ -15,7 +16,7 @@ from ..data.basics import whole_number
 from ..data.dataset import Dataset
 from ..environment import MMRecError
 from ..evaluate.blockwise import top_k
-from ..recommend.recommender import Recommender, _frame, _lookup, content_vectors
+from ..recommend.recommender import NotFittedError, Recommender, _frame, _lookup, content_vectors
 from ..recommend.storage import Stored, _learned
 
 # %% ../../nbs/12_rank/4_stages.ipynb #12540008
@@ -48,7 +49,7 @@ class Reranker(Stored):
 
     def _fitted(self) -> None:
         if not _learned(self):
-            raise MMRecError(f"{type(self).__name__}: not fitted; TwoStage.fit does that")
+            raise NotFittedError(f"{type(self).__name__}: not fitted; TwoStage.fit does that")
 
     def _fits(self, n_items: int, n_users: int) -> bool:
         "Whether what was learned belongs to a catalogue of that size."
@@ -64,19 +65,17 @@ def _column(dataset: Dataset, column: str, who: str) -> pd.Series:
     return dataset.items[column]
 
 # %% ../../nbs/12_rank/4_stages.ipynb #12540010
+@dataclass(eq=False, repr=False)
 class Only(Reranker):
     """Hard rule: only items whose `column` is one of `among`, is none of `but`, and lies between
     `least` and `most` (each where given); an item without a value does not pass."""
 
-    def __init__(
-        self,
-        column: str,
-        among: Sequence | None = None,
-        but: Sequence | None = None,
-        least: float | None = None,
-        most: float | None = None,
-    ):
-        self.column, self.among, self.but, self.least, self.most = column, among, but, least, most
+    column: str
+    _: KW_ONLY
+    among: Sequence | None = None
+    but: Sequence | None = None
+    least: float | None = None
+    most: float | None = None
 
     def fit(self, dataset: Dataset) -> Self:
         "Which items pass."
@@ -105,13 +104,14 @@ class Only(Reranker):
         return self.passes_
 
 # %% ../../nbs/12_rank/4_stages.ipynb #12540012
+@dataclass(eq=False, repr=False)
 class Cap(Reranker):
     "At most `most` items of a list have the same value in `column`; no value: no group."
 
     step = 3
 
-    def __init__(self, column: str, most: int = 2):
-        self.column, self.most = column, most
+    column: str
+    most: int = 2
 
     def fit(self, dataset: Dataset) -> Self:
         "Which group each item belongs to."
@@ -128,12 +128,14 @@ class Cap(Reranker):
         return items[(before < self.most) | (group == -1).to_numpy()]
 
 # %% ../../nbs/12_rank/4_stages.ipynb #12540015
+@dataclass(eq=False, repr=False)
 class MMR(Reranker):
     """Maximal marginal relevance (Carbonell and Goldstein 1998) over content vectors: the first
     `places` are filled one by one, the rest keeps its order."""
 
-    def __init__(self, weight: float = 0.3, places: int = 20, weights: dict | None = None):
-        self.weight, self.places, self.weights = weight, places, weights
+    weight: float = 0.3
+    places: int = 20
+    weights: dict | None = None
 
     def fit(self, dataset: Dataset) -> Self:
         "Content vectors of length 1."
@@ -167,23 +169,14 @@ def _scaled(scores: Float[np.ndarray, "candidates"]) -> Float[np.ndarray, "candi
     return (scores - low) / (high - low) if high > low else np.zeros(len(scores))
 
 # %% ../../nbs/12_rank/4_stages.ipynb #12540017
+@dataclass(eq=False, repr=False)
 class Place(Only):
     """The best candidates with a property (as in `Only`) stand at these `places` (from 1) or
     higher; nothing else changes its order."""
 
     step = 2
 
-    def __init__(
-        self,
-        column: str,
-        places: Sequence[int] = (3,),
-        among: Sequence | None = None,
-        but: Sequence | None = None,
-        least: float | None = None,
-        most: float | None = None,
-    ):
-        super().__init__(column, among, but, least, most)
-        self.places = places
+    places: Sequence[int] = (3,)
 
     def fit(self, dataset: Dataset) -> Self:
         "Which items have the property."
@@ -207,18 +200,14 @@ class Place(Only):
         return np.asarray(order, np.int64)
 
 # %% ../../nbs/12_rank/4_stages.ipynb #12540022
+@dataclass(eq=False, repr=False)
 class _Staged(Recommender):
     "Parts, and how they are fitted."
 
-    def __init__(
-        self,
-        retriever: Recommender,
-        ranker: Any = None,  # None: the retriever's order
-        rerankers: Sequence[Reranker] = (),
-        candidates: int = 200,
-    ):
-        self.retriever, self.ranker, self.rerankers = retriever, ranker, rerankers
-        self.candidates = candidates
+    retriever: Recommender
+    ranker: Any = None  # None: the retriever's order
+    rerankers: Sequence[Reranker] = ()
+    candidates: int = 200
 
     def _fit(self, dataset: Dataset) -> None:
         self._checked()
