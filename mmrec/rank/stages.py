@@ -16,7 +16,13 @@ from ..data.basics import whole_number
 from ..data.dataset import Dataset
 from ..environment import MMRecError
 from ..evaluate.blockwise import top_k
-from ..recommend.recommender import NotFittedError, Recommender, _frame, _lookup, content_vectors
+from mmrec.recommend.recommender import (
+    NotFittedError,
+    Recommender,
+    _frame,
+    _lookup,
+    content_vectors,
+)
 from ..recommend.storage import Stored, _learned
 
 # %% ../../nbs/12_rank/4_stages.ipynb #12540008
