@@ -161,9 +161,9 @@ class Estimate:
 
 
 class Estimator:
-    "A ratio of two means over rounds; subclasses say its `parts`."
+    "A ratio of two means over rounds; subclasses say its `_parts`."
 
-    needs_rewards = False  # whether `parts` reads estimated rewards
+    needs_rewards = False  # whether `_parts` reads estimated rewards
 
     def parts(
         self,
@@ -174,6 +174,9 @@ class Estimator:
     ) -> tuple[Float[np.ndarray, "rounds"], Float[np.ndarray, "rounds"]]:
         """Numerator and denominator of each round. policy: [contexts, actions(, positions)];
         unseen: weight per round that the log cannot know."""
+        return self._parts(log, policy, estimated, unseen)
+
+    def _parts(self, log, policy, estimated, unseen):
         raise NotImplementedError
 
     def __call__(
@@ -247,13 +250,7 @@ def ratio_interval(
 class IPS(Estimator):
     "Inverse propensity score (Horvitz & Thompson 1952): unbiased where the log covers the policy."
 
-    def parts(
-        self,
-        log: LoggedRounds,
-        policy: Float[np.ndarray, "contexts actions"],
-        estimated: Any = None,
-        unseen: Any = 0.0,
-    ) -> tuple[Float[np.ndarray, "rounds"], Float[np.ndarray, "rounds"]]:
+    def _parts(self, log, policy, estimated, unseen):
         "Weighted rewards, over ones."
         return weights(log, policy) * log.rewards, np.ones(len(log))
 
@@ -261,13 +258,7 @@ class IPS(Estimator):
 class SelfNormalised(Estimator):
     "IPS over the weights that came (Swaminathan & Joachims 2015)."
 
-    def parts(
-        self,
-        log: LoggedRounds,
-        policy: Float[np.ndarray, "contexts actions"],
-        estimated: Any = None,
-        unseen: Any = 0.0,
-    ) -> tuple[Float[np.ndarray, "rounds"], Float[np.ndarray, "rounds"]]:
+    def _parts(self, log, policy, estimated, unseen):
         "Weighted rewards, over weights; what is unseen earns nothing, but counts."
         w = weights(log, policy)
         return w * log.rewards, w + unseen
@@ -278,13 +269,7 @@ class DirectMethod(Estimator):
 
     needs_rewards = True
 
-    def parts(
-        self,
-        log: LoggedRounds,
-        policy: Float[np.ndarray, "contexts actions"],
-        estimated: Any = None,
-        unseen: Any = 0.0,
-    ) -> tuple[Float[np.ndarray, "rounds"], Float[np.ndarray, "rounds"]]:
+    def _parts(self, log, policy, estimated, unseen):
         "Expected rewards, over ones."
         return _expected(log, policy, estimated)[1], np.ones(len(log))
 
@@ -299,13 +284,7 @@ class SwitchDR(Estimator):
             raise MMRecError(f"SwitchDR: switch={switch}; a weight from 0 is wanted")
         self.switch = switch
 
-    def parts(
-        self,
-        log: LoggedRounds,
-        policy: Float[np.ndarray, "contexts actions"],
-        estimated: Any = None,
-        unseen: Any = 0.0,
-    ) -> tuple[Float[np.ndarray, "rounds"], Float[np.ndarray, "rounds"]]:
+    def _parts(self, log, policy, estimated, unseen):
         "What the model expects and the weighted rest, over ones."
         w, (shown, expected) = weights(log, policy), _expected(log, policy, estimated)
         return expected + w * (w <= self.switch) * (log.rewards - shown), np.ones(len(log))

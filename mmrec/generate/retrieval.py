@@ -7,6 +7,7 @@ __all__ = ['MOST_DIGIT', 'Trie', 'beam_search', 'TrieProcessor', 'generate_items
 import warnings
 from collections.abc import Callable
 from copy import copy
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np, pandas as pd, torch
@@ -283,39 +284,31 @@ class Writer:
         return total
 
 # %% ../../nbs/11_generate/5_generative_retrieval.ipynb #71656096
+@dataclass(eq=False, repr=False)
 class _Writing(Sequential):
     "Settings, ids, and the loop over epochs."
 
-    def __init__(
-        self,
-        source: str = "behaviour",  # of the ids; or "content"
-        levels: int = 3,
-        size: int = 256,
-        quantizer: str = "kmeans",  # or "rqvae"
-        block: str = "gated",
-        layers: int = 1,
-        dim: int = 64,
-        hidden: int = 128,
-        heads: int = 2,
-        length: int = 50,
-        dropout: float = 0.3,
-        lr: float = 2e-3,
-        epochs: int = 20,
-        patience: int = 3,
-        batch: int | None = None,  # questions a step; None: 4,096, fewer for at least 40 steps
-        beam: int | None = None,
-        metric: str = "ndcg@10",
-        most: int | None = 2000,
-        refit: bool = True,
-        progress: bool = True,
-        seed: int = 0,
-    ):
-        self.source, self.levels, self.size, self.quantizer = source, levels, size, quantizer
-        self.block, self.layers, self.dim, self.hidden = block, layers, dim, hidden
-        self.heads, self.length, self.dropout, self.lr = heads, length, dropout, lr
-        self.epochs, self.patience, self.batch, self.beam = epochs, patience, batch, beam
-        self.metric, self.most, self.refit = metric, most, refit
-        self.progress, self.seed = progress, seed
+    source: str = "behaviour"  # of the ids; or "content"
+    levels: int = 3
+    size: int = 256
+    quantizer: str = "kmeans"  # or "rqvae"
+    block: str = "gated"
+    layers: int = 1
+    dim: int = 64
+    hidden: int = 128
+    heads: int = 2
+    length: int = 50
+    dropout: float = 0.3
+    lr: float = 2e-3
+    epochs: int = 20
+    patience: int = 3
+    batch: int | None = None  # questions a step; None: 4,096, fewer for at least 40 steps
+    beam: int | None = None
+    metric: str = "ndcg@10"
+    most: int | None = 2000
+    refit: bool = True
+    progress: bool = True
+    seed: int = 0
 
     def _vectors(self, dataset: Dataset, h: Histories) -> Float[np.ndarray, "items dim"]:
         "What the ids are made from."

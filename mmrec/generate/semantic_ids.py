@@ -5,6 +5,7 @@ __all__ = ['Quantizer', 'nearest_rows', 'ResidualKMeans', 'RQVAE', 'collisions',
            'behaviour_vectors', 'foretold', 'unit_rows']
 
 # %% ../../nbs/11_generate/4_semantic_ids.ipynb #709fadc3
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np, pandas as pd, torch
@@ -99,11 +100,13 @@ def nearest_rows(
     return np.argmin((book**2).sum(1) - 2 * v @ book.T, axis=1)
 
 # %% ../../nbs/11_generate/4_semantic_ids.ipynb #c866ad0b
+@dataclass(eq=False, repr=False)
 class ResidualKMeans(Quantizer):
     "Centroids by k-means on what the level before left over (Chen et al. 2010)."
 
-    def __init__(self, levels: int = 3, size: int = 256, seed: int = 0):
-        self.levels, self.size, self.seed = levels, size, seed
+    levels: int = 3
+    size: int = 256
+    seed: int = 0
 
     def _learn(self, v):
         rest, books = v, []
@@ -116,24 +119,19 @@ class ResidualKMeans(Quantizer):
         self.books_ = np.stack(books)
 
 # %% ../../nbs/11_generate/4_semantic_ids.ipynb #7201776c
+@dataclass(eq=False, repr=False)
 class RQVAE(Quantizer):
     "Encoder, residual quantiser and decoder, trained together (Lee et al. 2022)."
 
-    def __init__(
-        self,
-        levels: int = 3,
-        size: int = 256,
-        latent: int = 32,  # numbers of the space that is quantised
-        hidden: int = 128,
-        commitment: float = 0.25,  # beta
-        steps: int = 2000,
-        batch: int = 1024,
-        lr: float = 1e-3,
-        seed: int = 0,
-    ):
-        self.levels, self.size, self.latent, self.hidden = levels, size, latent, hidden
-        self.commitment, self.steps, self.batch = commitment, steps, batch
-        self.lr, self.seed = lr, seed
+    levels: int = 3
+    size: int = 256
+    latent: int = 32  # numbers of the space that is quantised
+    hidden: int = 128
+    commitment: float = 0.25  # beta
+    steps: int = 2000
+    batch: int = 1024
+    lr: float = 1e-3
+    seed: int = 0
 
     def _net(self) -> nn.ModuleList:
         "Encoder and decoder."

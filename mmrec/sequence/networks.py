@@ -6,7 +6,8 @@ __all__ = ['Block', 'blocks', 'Loss', 'losses', 'SequenceRecommender', 'SASRec',
 # %% ../../nbs/10_sequence/2_networks.ipynb #1a049d67
 import hashlib, json, threading
 from collections import OrderedDict
-from functools import partialmethod, reduce
+from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -335,53 +336,41 @@ def point_at(
         optimiser.step()
 
 # %% ../../nbs/10_sequence/2_networks.ipynb #e82af1ce
+@dataclass(eq=False, repr=False)
 class _Network(BaseEstimator):
     "Settings, and the network that they describe."
 
-    side_: list[dict]
-    time_unit_: float  # the median time between two choices
-
-    def __init__(
-        self,
-        block: str = "gated",
-        layers: int = 1,
-        dim: int = 128,
-        heads: int = 2,
-        length: int = 50,
-        dropout: float = 0.3,
-        loss: str = "sampled",
-        negatives: int = 1024,
-        exponent: float = 0.0,
-        calibration: float = 0.75,
-        temperature: float = 0.07,
-        start: str = "spectral",  # or "random"
-        ids: bool = True,
-        modalities: list[str] | None = None,  # None: all that the data has
-        fusion: str = "weighted",
-        id_dropout: float = 0.3,
-        side: tuple[str, ...] | str = (),  # columns of a choice: numbers or categories
-        times: bool = False,  # read how much time lies between choices
-        lr: float = 1e-3,
-        epochs: int = 20,
-        patience: int = 3,
-        batch: int | None = None,  # stretches a step; None: by questions
-        metric: str = "ndcg@10",
-        most: int | None = 4000,  # what chooses the epoch, on how many moments
-        towers: int = 1,  # networks whose scores are averaged
-        refit: bool = True,  # once the epochs are chosen, learn from validation, too
-        checkpoint: str | Path | None = None,
-        progress: bool = True,
-        seed: int = 0,
-    ):
-        self.block, self.layers, self.dim, self.heads = block, layers, dim, heads
-        self.length, self.dropout, self.loss, self.negatives = length, dropout, loss, negatives
-        self.exponent, self.calibration, self.temperature = exponent, calibration, temperature
-        self.start, self.ids, self.modalities, self.fusion = start, ids, modalities, fusion
-        self.id_dropout, self.side, self.times = id_dropout, side, times
-        self.lr, self.epochs = lr, epochs
-        self.patience, self.batch, self.metric, self.most = patience, batch, metric, most
-        self.towers, self.refit, self.checkpoint = towers, refit, checkpoint
-        self.progress, self.seed = progress, seed
+    block: str = "gated"
+    layers: int = 1
+    dim: int = 128
+    heads: int = 2
+    length: int = 50
+    dropout: float = 0.3
+    loss: str = "sampled"
+    negatives: int = 1024
+    exponent: float = 0.0
+    calibration: float = 0.75
+    temperature: float = 0.07
+    start: str = "spectral"  # or "random"
+    ids: bool = True
+    modalities: list[str] | None = None  # None: all that the data has
+    fusion: str = "weighted"
+    id_dropout: float = 0.3
+    side: tuple[str, ...] | str = ()  # columns of a choice: numbers or categories
+    times: bool = False  # read how much time lies between choices
+    lr: float = 1e-3
+    epochs: int = 20
+    patience: int = 3
+    batch: int | None = None  # stretches a step; None: by questions
+    metric: str = "ndcg@10"
+    most: int | None = 4000  # what chooses the epoch, on how many moments
+    towers: int = 1  # networks whose scores are averaged
+    refit: bool = True  # once the epochs are chosen, learn from validation, too
+    checkpoint: str | Path | None = None
+    progress: bool = True
+    seed: int = 0
+    side_: list[dict] = field(init=False)
+    time_unit_: float = field(init=False)  # the median time between two choices
 
     def _features(self, dataset: Dataset) -> dict[str, Features]:
         "What is read of the items' content."
@@ -764,13 +753,15 @@ class SequenceRecommender(_Clicks, Sequential):
         return after
 
 # %% ../../nbs/10_sequence/2_networks.ipynb #35b6f6ae
+@dataclass(eq=False, repr=False)
 class SASRec(SequenceRecommender):
     "Self-attentive sequential recommendation (Kang & McAuley 2018), with a sampled softmax."
 
-    __init__ = partialmethod(SequenceRecommender.__init__, block="transformer")
+    block: str = "transformer"
 
 
+@dataclass(eq=False, repr=False)
 class GRU4Rec(SequenceRecommender):
     "Session-based recommendation by a recurrent network (Hidasi et al. 2016)."
 
-    __init__ = partialmethod(SequenceRecommender.__init__, block="gru")
+    block: str = "gru"
