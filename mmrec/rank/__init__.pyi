@@ -11,7 +11,6 @@ from .features import Match as Match
 from .features import RankFeatures as RankFeatures
 from .features import default_columns as default_columns
 from .features import choice_rows as choice_rows
-from .features import shown_rows as shown_rows
 from .models import Ranker as Ranker
 from .models import LogisticRanker as LogisticRanker
 from .models import LightGBMRanker as LightGBMRanker

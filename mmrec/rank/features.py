@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['RankInputs', 'FeatureColumn', 'Category', 'Cross', 'Moment', 'Numeric', 'PastCount', 'Vector', 'History', 'Match',
-           'RankFeatures', 'default_columns', 'choice_rows', 'shown_rows']
+           'RankFeatures', 'default_columns', 'choice_rows']
 
 # %% ../../nbs/12_rank/1_features.ipynb #4bc3cdf9
 import hashlib, json, os
@@ -107,7 +107,7 @@ class FeatureColumn(dict):
         return np.zeros((len(rows.item), 0))
 
     @staticmethod
-    def of(line: dict) -> "FeatureColumn":
+    def from_dict(line: dict) -> "FeatureColumn":
         "The object for a line read from JSON."
         kinds: dict[str, Any] = {c.__name__: c for c in _below(FeatureColumn)}
         values = {n: v for n, v in dict(line).items() if n != "kind"}
@@ -508,7 +508,7 @@ class _Description(_Memory):
 
     def lines(self) -> list[FeatureColumn]:
         "The description as objects."
-        return [FeatureColumn.of(c) for c in self.columns]
+        return [FeatureColumn.from_dict(c) for c in self.columns]
 
     def reads(self) -> list[str]:
         "The columns that rows must bring; those of the catalogue are known."
@@ -689,21 +689,3 @@ def _item_lists(x, dataset: Dataset) -> np.ndarray:
         )
     rows_of(x[x != -1], dataset.n_items, "choice_rows candidates", as_given=True)
     return x
-
-# %% ../../nbs/12_rank/1_features.ipynb #fb69de6a
-def shown_rows(events: pd.DataFrame, goals: Sequence[str] = ("click",)) -> pd.DataFrame:
-    """What a log of events says was shown, a row each, with a column for each kind in `goals` that
-    followed: 1 or 0; for `watch` the seconds, missing where nothing was watched."""
-    lacks = [c for c in ("user", "item", "timestamp", "slate", "kind") if c not in events]
-    if lacks:
-        raise MMRecError(f"events: no column '{lacks[0]}'; see Dataset.events for what they have")
-    shown = events[(events["kind"] == "shown") & (events["item"] >= 0)]
-    keys = ["user", "slate", "item"]
-    out = shown.drop(columns=["kind", "value"], errors="ignore").reset_index(drop=True)
-    at = pd.MultiIndex.from_frame(out[keys])
-    for goal in goals:
-        of = events[events["kind"] == goal]
-        value = of.groupby(keys)["value"].sum() if "value" in of else of.groupby(keys).size()
-        found = value.reindex(at).to_numpy(float)
-        out[goal] = found if goal == "watch" else (np.nan_to_num(found) > 0).astype(float)
-    return out

@@ -5,6 +5,7 @@ __all__ = ['looked_at', 'unbiased_labels', 'tower_looked_at', 'GoalRanker']
 
 # %% ../../nbs/12_rank/3_goals.ipynb #a312c275
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np, pandas as pd, torch
 import torch.nn.functional as F
@@ -119,31 +120,16 @@ class GoalsBeside(Beside):
         return cost * y["weight"]
 
 # %% ../../nbs/12_rank/3_goals.ipynb #95401790
+@dataclass(eq=False, repr=False)
 class GoalRanker(NeuralRanker):
     "Clicks, likes and seconds watched together, by `mmoe`, `ple`, `sharedbottom` or `separate`."
 
-    scale_: float
-
-    def __init__(
-        self,
-        features: RankFeatures | None = None,
-        goals: Sequence[str] = GOALS,  # columns of the rows; click is first
-        architecture: str = "mmoe",
-        worth: Mapping[str, float] | None = None,  # of one of each; None: clicks alone
-        dim: int = 16,
-        hidden: Sequence[int] = (32,),
-        lr: float = 1e-3,
-        weight_decay: float = 1e-2,
-        epochs: int = 10,
-        patience: int = 2,
-        batch: int = 512,
-        bias: str | None = None,
-        seed: int = 0,
-    ):
-        super().__init__(
-            features, dim, hidden, 0.0, lr, weight_decay, epochs, patience, batch, bias, seed
-        )
-        self.goals, self.architecture, self.worth = goals, architecture, worth
+    goals: Sequence[str] = GOALS  # columns of the rows; click is first
+    architecture: str = "mmoe"
+    worth: Mapping[str, float] | None = None  # of one of each; None: clicks alone
+    hidden: Sequence[int] = (32,)
+    dropout: float = field(default=0.0, init=False)  # the experts have none
+    scale_: float = field(init=False)  # mean seconds watched
 
     def _network(self, features):
         if tuple(self.goals)[:1] != ("click",) or not set(self.goals) <= set(GOALS):

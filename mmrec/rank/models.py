@@ -6,6 +6,7 @@ __all__ = ['Ranker', 'LogisticRanker', 'LightGBMRanker', 'NeuralRanker', 'DeepFM
 # %% ../../nbs/12_rank/2_models.ipynb #4119f164
 import copy, os
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np, pandas as pd, scipy.sparse as sp, torch
@@ -25,13 +26,13 @@ from ..recommend.recommender import NotFittedError
 from ..recommend.storage import Stored, _learned, read_model
 
 # %% ../../nbs/12_rank/2_models.ipynb #ef34e6d5
+@dataclass(eq=False, repr=False)
 class _Rows(Stored):
     "Fitted on rows with labels."
 
-    features_: RankFeatures
-
-    def __init__(self, features: RankFeatures | None = None, seed: int = 0):
-        self.features, self.seed = features, seed
+    features: RankFeatures | None = None  # None: what the data has
+    seed: int = 0
+    features_: RankFeatures = field(init=False)  # fitted
 
     def fit_rows(
         self,
@@ -198,12 +199,11 @@ class Ranker(_Rows):
             raise MMRecError("scores that are no numbers")
 
 # %% ../../nbs/12_rank/2_models.ipynb #50311643
+@dataclass(eq=False, repr=False)
 class LogisticRanker(Ranker):
     "Logistic regression on one-hot categories, numbers and content vectors."
 
-    def __init__(self, features: RankFeatures | None = None, C: float = 0.1, seed: int = 0):
-        super().__init__(features, seed)
-        self.C = C
+    C: float = 0.1
 
     def _matrix(self, x: RankInputs) -> sp.csr_matrix:
         n, sizes = len(x), self.features_.sizes
@@ -228,23 +228,16 @@ class LogisticRanker(Ranker):
         return self._matrix(inputs) @ self.coef_ + self.intercept_
 
 # %% ../../nbs/12_rank/2_models.ipynb #3ceecb3b
+@dataclass(eq=False, repr=False)
 class LightGBMRanker(Ranker):
     """Boosted trees (Ke et al. 2017): the baseline that most teams have; kept in LightGBM's own
     text format."""
 
-    def __init__(
-        self,
-        features: RankFeatures | None = None,
-        trees: int = 400,  # at most; validation chooses
-        leaves: int = 31,
-        lr: float = 0.05,
-        patience: int = 20,
-        vectors: bool = False,  # each coordinate of the content vectors as a number, too
-        seed: int = 0,
-    ):
-        super().__init__(features, seed)
-        self.trees, self.leaves, self.lr, self.patience = trees, leaves, lr, patience
-        self.vectors = vectors
+    trees: int = 400  # at most; validation chooses
+    leaves: int = 31
+    lr: float = 0.05
+    patience: int = 20
+    vectors: bool = False  # each coordinate of the content vectors as a number, too
 
     def _matrix(self, x: RankInputs) -> Float[np.ndarray, "rows columns"]:
         more = [self.features_.vectors_[x.item]] if self.vectors else []
@@ -390,28 +383,20 @@ def train_network(
     return story
 
 # %% ../../nbs/12_rank/2_models.ipynb #25aa16e0
+@dataclass(eq=False, repr=False)
 class NeuralRanker(Ranker):
     """Base of the networks; a subclass gives `_network(features)`, whose forward turns inputs into
     log-odds."""
 
-    def __init__(
-        self,
-        features: RankFeatures | None = None,
-        dim: int = 16,  # of every field
-        hidden: Sequence[int] = (64, 32),
-        dropout: float = 0.1,
-        lr: float = 1e-3,
-        weight_decay: float = 1e-2,
-        epochs: int = 10,
-        patience: int = 2,
-        batch: int = 512,
-        bias: str | None = None,  # a column whose effect is learned beside and left out (12.3)
-        seed: int = 0,
-    ):
-        super().__init__(features, seed)
-        self.dim, self.hidden, self.dropout = dim, hidden, dropout
-        self.lr, self.weight_decay, self.epochs = lr, weight_decay, epochs
-        self.patience, self.batch, self.bias = patience, batch, bias
+    dim: int = 16  # of every field
+    hidden: Sequence[int] = (64, 32)
+    dropout: float = 0.1
+    lr: float = 1e-3
+    weight_decay: float = 1e-2
+    epochs: int = 10
+    patience: int = 2
+    batch: int = 512
+    bias: str | None = None  # a column whose effect is learned beside and left out (12.3)
 
     def _network(self, features: RankFeatures) -> nn.Module:
         raise NotImplementedError
@@ -585,28 +570,11 @@ class DCNNet(nn.Module):
         return self.out(torch.cat([self.cross(e), self.deep(e)], 1))[:, 0]
 
 # %% ../../nbs/12_rank/2_models.ipynb #2f37a6de
+@dataclass(eq=False, repr=False)
 class DCNv2(NeuralRanker):
     "Deep and cross network, version 2 (Wang et al. 2021), in parallel."
 
-    def __init__(
-        self,
-        features: RankFeatures | None = None,
-        cross: int = 2,  # layers
-        dim: int = 16,
-        hidden: Sequence[int] = (64, 32),
-        dropout: float = 0.1,
-        lr: float = 1e-3,
-        weight_decay: float = 1e-2,
-        epochs: int = 10,
-        patience: int = 2,
-        batch: int = 512,
-        bias: str | None = None,
-        seed: int = 0,
-    ):
-        super().__init__(
-            features, dim, hidden, dropout, lr, weight_decay, epochs, patience, batch, bias, seed
-        )
-        self.cross = cross
+    cross: int = 2  # layers
 
     def _network(self, features):
         return DCNNet(features, self.dim, self.hidden, self.dropout, self.cross)
@@ -655,28 +623,11 @@ class DINNet(nn.Module):
         return self.out(self.deep(all_))[:, 0]
 
 # %% ../../nbs/12_rank/2_models.ipynb #5c27bbf5
+@dataclass(eq=False, repr=False)
 class DIN(NeuralRanker):
     "Deep interest network (Zhou et al. 2018), with content in the items of the history."
 
-    def __init__(
-        self,
-        features: RankFeatures | None = None,
-        attention: Sequence[int] = (36,),
-        dim: int = 16,
-        hidden: Sequence[int] = (64, 32),
-        dropout: float = 0.1,
-        lr: float = 1e-3,
-        weight_decay: float = 1e-2,
-        epochs: int = 10,
-        patience: int = 2,
-        batch: int = 512,
-        bias: str | None = None,
-        seed: int = 0,
-    ):
-        super().__init__(
-            features, dim, hidden, dropout, lr, weight_decay, epochs, patience, batch, bias, seed
-        )
-        self.attention = attention
+    attention: Sequence[int] = (36,)
 
     def _network(self, features):
         return DINNet(features, self.dim, self.hidden, self.dropout, self.attention)

@@ -891,8 +891,8 @@ def _serve_options(s: argparse.ArgumentParser) -> None:
     s.add_argument(
         "--index",
         metavar="URI",
-        help="Milvus instead of the exact index: a .db file or the address of a server "
-        "(its token: $MILVUS_TOKEN)",
+        help="in place of the exact index: a .faiss file for faiss, a .db file or the address "
+        "of a server for Milvus (its token: $MILVUS_TOKEN)",
     )
     s.add_argument(
         "--keep",

@@ -1,3 +1,7 @@
+from .hnsw import FaissIndex as FaissIndex
+from .hnsw import save_graph as save_graph
+from .hnsw import load_graph as load_graph
+from .hnsw import engine_at as engine_at
 from .milvus import MilvusIndex as MilvusIndex
 from .words import STAND_INS as STAND_INS
 from .words import recommend_in_words as recommend_in_words

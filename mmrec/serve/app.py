@@ -41,7 +41,7 @@ from mmrec.serve.added import added_folder, keep_item, own_folder, with_kept
 from mmrec.serve.apart import Apart, Busy
 from mmrec.serve.bundle import Bundle, Unreadable, encoder_of, load_bundle
 from mmrec.serve.door import Guard, Patient, check_token, listen, more_files, workplace
-from mmrec.serve.milvus import MilvusIndex
+from mmrec.serve.hnsw import engine_at
 from mmrec.serve.storage import release
 from mmrec.serve.words import Listener, cannot_hear, recommend_in_words
 
@@ -269,13 +269,12 @@ class Service:
     def store(self) -> None:
         """Give a larger index what it does not hold yet; if it will not take it, answers go on
         without."""
-        if not isinstance(engine := self.bundle.engine, MilvusIndex):
-            return
         try:
-            engine.write()
+            self.bundle.index.write()
         except Exception as e:
             logging.getLogger("mmrec").warning(
-                "Milvus does not take the new item (%s); it is compared exactly",
+                "%s does not take the new item (%s); it is compared exactly",
+                type(self.bundle.index).__name__,
                 " ".join(str(e).split())[:160],
             )
 
@@ -287,14 +286,12 @@ class Service:
         release(self.owned)
         self.owned = None
         engine = getattr(getattr(self, "bundle", None), "engine", None)
-        if isinstance(engine, MilvusIndex):
-            try:
+        try:
+            if engine is not None:
                 engine.close()
-            except Exception as e:
-                logging.getLogger("mmrec").warning(
-                    "the Milvus collection could not be dropped (%s)",
-                    " ".join(str(e).split())[:160],
-                )
+        except Exception as e:
+            said = " ".join(str(e).split())[:160]
+            logging.getLogger("mmrec").warning("what the index kept stays behind (%s)", said)
 
     def cards(self, table: Any) -> list[dict]:
         "Ranked rows as what a page shows."
@@ -962,7 +959,7 @@ def serve(
     port: int = 8000,
     token: str | None = None,  # default: $MMREC_TOKEN
     keep: bool = True,  # added items in BUNDLE.added; they are there again at the next start
-    index: str | None = None,  # Milvus, not the exact index: a .db file or a server's address
+    index: str | None = None,  # not the exact one: a .faiss or .db file, or Milvus' address
     digest: str | None = None,  # serve this bundle, no other
     public_url: str | None = None,  # what people see before a proxy: https://shop.example/for-you
     allow_hosts: Iterable[str] = (),  # further names that requests may be sent to
@@ -983,7 +980,7 @@ def serve(
         port, here = door.getsockname()[1], host in ("127.0.0.1", "localhost", "::1")
         loaded = bundle if isinstance(bundle, Bundle) else load_bundle(bundle, digest=digest)
         if index:
-            loaded = replace(loaded, engine=MilvusIndex(loaded.space.items, index))
+            loaded = replace(loaded, engine=engine_at(loaded.space.items, index))
         if not here and not token:
             print(
                 f"warning: {host} can be reached by others and there is no token; who "
