@@ -119,7 +119,7 @@ def _launch(warm: Warm, cold, started: list):
     return launch
 
 
-def _become_kernel(argv, env, cwd, path):
+def _become_kernel(argv, env, cwd, path, report):
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     with open(os.devnull) as nothing:
@@ -135,6 +135,8 @@ def _become_kernel(argv, env, cwd, path):
     sys.modules["numpy"].random.seed()
     os.fsync = lambda file: None  # no page cuts the power; waiting for a disk computes nothing
     sys.argv = ["ipykernel_launcher", *argv]
+    if report:  # a page looks at its pictures: this module, loaded in a kernel, makes them
+        sys.modules.pop("matplotlib_inline.backend_inline", None)
     from ipykernel import kernelapp
     from jupyter_client.provisioning import local_provisioner as local
 
@@ -195,7 +197,10 @@ def main(path: str):
                     if not (answer := os.fork()):
                         for held in (door, *callers.values(), *callers):
                             held.close()
-                        return _become_kernel(asked["argv"], asked["env"], asked["cwd"], path)
+                        report = asked["by"] in inside  # asked for by a page
+                        return _become_kernel(
+                            asked["argv"], asked["env"], asked["cwd"], path, report
+                        )
                     inside[answer] = [asked["by"], 0.0]
                     with suppress(OSError):  # both do it: whoever asks next finds the group
                         os.setpgid(answer, answer)
