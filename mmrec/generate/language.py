@@ -46,6 +46,7 @@ class _Tokens:
 
     tokenizer: Any
     device: torch.device
+    chat: bool = True
 
     @property
     def end(self) -> int:
@@ -68,50 +69,19 @@ class _Tokens:
         return x.to(self.device), m.to(self.device)
 
     def wrapped(self, prompt: str) -> str:
-        "The prompt as a turn of the model's conversation; as it is where it has no template."
-        if not getattr(self.tokenizer, "chat_template", None):
+        "The prompt as a turn of the model's conversation; as it is without a template or a wish."
+        if not self.chat or not getattr(self.tokenizer, "chat_template", None):
             return prompt
         turns = [{"role": "user", "content": prompt}]
         return self.tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
 
-# %% ../../nbs/11_generate/1_language_models.ipynb #c4b26f7b
-class LocalModel(_Tokens):
-    "A causal model of the transformers library: packaged name, local folder or hub id of any size."
+# %% ../../nbs/11_generate/1_language_models.ipynb #8236d8a4
+class _Likelihood(_Tokens):
+    "How likely texts are after a prefix that is read once."
 
-    def __init__(
-        self,
-        name: str = "smollm2",
-        device: str | torch.device | None = None,
-        context: int = 1024,  # tokens that are read at most: of a longer text the newest
-        batch_size: int = 8,
-        model: Any = None,  # instead of a name: a model and its tokenizer
-        tokenizer: Any = None,
-    ):
-        self.name, self.batch_size = name, batch_size
-        self.device = torch.device(device) if device else best_device()
-        if model is None:
-            model, tokenizer = _load_causal(name)
-        self.model, self.tokenizer = model.eval().to(self.device), tokenizer
-        self.context = min(context, int(getattr(model.config, "max_position_embeddings", context)))
-
-    @property
-    def fingerprint(self) -> str:
-        "Of the name, all weights and the context."
-        return f"{Path(self.name).name}-{weights_hash(self.model)}-{self.context}"
-
-    @torch.inference_mode()
-    def generate(self, prompts: Sequence[str], max_tokens: int = 48) -> list[str]:
-        "What the model writes after each prompt: the likeliest token each time, at most so many."
-        plain, keep = _plain(self.end, max_tokens), self.context - max_tokens
-        if keep < 1:
-            raise MMRecError(f"max_tokens={max_tokens}: the model reads {self.context} in all")
-        rows = [self.ids(self.wrapped(p))[-keep:] for p in prompts]
-        out: list[str] = []
-        for a in range(0, len(rows), self.batch_size):
-            x, mask = self.padded(rows[a : a + self.batch_size], left=True)
-            y = self.model.generate(input_ids=x, attention_mask=mask, generation_config=plain)
-            out += self.tokenizer.batch_decode(y[:, x.shape[1] :], skip_special_tokens=True)
-        return [t.strip() for t in out]
+    model: Any
+    context: int
+    batch_size: int
 
     @torch.inference_mode()
     def log_likelihood(
@@ -143,6 +113,47 @@ class LocalModel(_Tokens):
         logp = torch.cat([last, seen[:, :-1]], 1).float().log_softmax(-1)
         return (logp.gather(2, x[..., None])[..., 0] * mask).sum(1)
 
+# %% ../../nbs/11_generate/1_language_models.ipynb #c4b26f7b
+class LocalModel(_Likelihood):
+    "A causal model of the transformers library: packaged name, local folder or hub id of any size."
+
+    def __init__(
+        self,
+        name: str = "smollm2",
+        device: str | torch.device | None = None,
+        context: int = 1024,  # tokens that are read at most: of a longer text the newest
+        batch_size: int = 8,
+        model: Any = None,  # instead of a name: a model and its tokenizer
+        tokenizer: Any = None,
+        chat: bool = True,  # ask as a turn of a conversation; False: as a text to be continued
+    ):
+        self.name, self.batch_size, self.chat = name, batch_size, chat
+        self.device = torch.device(device) if device else best_device()
+        if model is None:
+            model, tokenizer = _load_causal(name)
+        self.model, self.tokenizer = model.eval().to(self.device), tokenizer
+        self.context = min(context, int(getattr(model.config, "max_position_embeddings", context)))
+
+    @property
+    def fingerprint(self) -> str:
+        "Of the name, all weights, the context, and whether it is asked as in a conversation."
+        asked = "" if self.chat else "-plain"
+        return f"{Path(self.name).name}-{weights_hash(self.model)}-{self.context}{asked}"
+
+    @torch.inference_mode()
+    def generate(self, prompts: Sequence[str], max_tokens: int = 48) -> list[str]:
+        "What the model writes after each prompt: the likeliest token each time, at most so many."
+        plain, keep = _plain(self.end, max_tokens), self.context - max_tokens
+        if keep < 1:
+            raise MMRecError(f"max_tokens={max_tokens}: the model reads {self.context} in all")
+        rows = [self.ids(self.wrapped(p))[-keep:] for p in prompts]
+        out: list[str] = []
+        for a in range(0, len(rows), self.batch_size):
+            x, mask = self.padded(rows[a : a + self.batch_size], left=True)
+            y = self.model.generate(input_ids=x, attention_mask=mask, generation_config=plain)
+            out += self.tokenizer.batch_decode(y[:, x.shape[1] :], skip_special_tokens=True)
+        return [t.strip() for t in out]
+
     @torch.inference_mode()
     def embed(self, texts: Sequence[str], how: str = "last") -> Float[np.ndarray, "texts dim"]:
         "Vectors of length 1: `last` token, or `weighted` mean, where later tokens weigh more."
@@ -165,15 +176,17 @@ def _load_causal(name: str) -> tuple[Any, Any]:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    folder = locate(name)[0]
+    file = Path(name)
+    alone = file.suffix == ".gguf" and file.is_file()
+    folder = file.parent if alone else Path(locate(name)[0])
+    packed = [file] if alone else sorted(folder.glob("*.gguf"))
+    how: dict[str, Any] = {"local_files_only": True}
+    if packed and (alone or not (folder / "config.json").exists()):
+        how["gguf_file"] = packed[0].name
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, local_files_only=True
-        )
-        return model.requires_grad_(False), AutoTokenizer.from_pretrained(
-            folder, local_files_only=True
-        )
-    except (OSError, ValueError, KeyError) as e:
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **how)
+        return model.requires_grad_(False), AutoTokenizer.from_pretrained(folder, **how)
+    except (OSError, ValueError, KeyError, ImportError, NotImplementedError) as e:
         said = " ".join(str(e).split())[:100]
         raise MMRecError(f"model {name!r} is no language model ({said})") from None
 
@@ -214,8 +227,54 @@ def tiny_model(
         model = LlamaForCausalLM(config)
     return LocalModel("tiny", "cpu", context, model=model, tokenizer=tokenizer)
 
+# %% ../../nbs/11_generate/1_language_models.ipynb #7b5624a9
+class _Line:
+    "One question to a server and one answer, with an end to patience."
+
+    host: str
+    url: str
+    key: str
+    timeout: float
+    retries: int
+
+    def _ask(self, path: str, what: dict) -> Any:
+        "One answer as JSON; tried again where the server is busy."
+        for attempt in range(self.retries + 1):
+            try:
+                return json.loads(self._once(path, json.dumps(what).encode()))
+            except urllib.error.HTTPError as e:
+                why, again = f"answered {e.code}", e.code == 429 or e.code >= 500
+            except TimeoutError:
+                why, again = f"no whole answer in {self.timeout:g} s", False
+            except (OSError, http.client.HTTPException) as e:
+                late = isinstance(getattr(e, "reason", None), TimeoutError)
+                why = f"no answer in {self.timeout:g} s" if late else "cannot be reached"
+                again = False
+            except (ValueError, RecursionError):
+                why, again = "answered something that is no JSON", False
+            if again and attempt < self.retries:
+                time.sleep(min(0.2 * 4**attempt, 10))
+        raise MMRecError(f"remote model at {self.host}: {why}; check address, model and key")
+
+    def _once(self, path: str, body: bytes, most: int = 16_000_000) -> bytes:
+        head = {"Content-Type": "application/json"}
+        if secret := os.environ.get(self.key):
+            head["Authorization"] = f"Bearer {secret}"
+        end, parts, size = time.monotonic() + self.timeout, [], 0
+        request = urllib.request.Request(f"{self.url}/{path}", body, head)
+        # no redirect is followed: the key and the prompts go where they were sent
+        with _no_redirect.open(request, timeout=self.timeout) as answer:
+            while part := answer.read1(65_536):
+                parts.append(part)
+                size += len(part)
+                if time.monotonic() > end:
+                    raise TimeoutError
+                if size > most:
+                    raise ValueError("too long")
+        return b"".join(parts)
+
 # %% ../../nbs/11_generate/1_language_models.ipynb #3098ad25
-class RemoteModel:
+class RemoteModel(_Line):
     """A language model behind an OpenAI-compatible address. Prompts leave this machine and may cost
     money: off until `send_away=True`."""
 
@@ -275,42 +334,6 @@ class RemoteModel:
         except (KeyError, TypeError, ValueError):
             raise MMRecError(f"remote model at {self.host}: no vectors in its answer") from None
         return x
-
-    def _ask(self, path: str, what: dict) -> Any:
-        "One answer as JSON; tried again where the server is busy."
-        for attempt in range(self.retries + 1):
-            try:
-                return json.loads(self._once(path, json.dumps(what).encode()))
-            except urllib.error.HTTPError as e:
-                why, again = f"answered {e.code}", e.code == 429 or e.code >= 500
-            except TimeoutError:
-                why, again = f"no whole answer in {self.timeout:g} s", False
-            except (OSError, http.client.HTTPException) as e:
-                late = isinstance(getattr(e, "reason", None), TimeoutError)
-                why = f"no answer in {self.timeout:g} s" if late else "cannot be reached"
-                again = False
-            except (ValueError, RecursionError):
-                why, again = "answered something that is no JSON", False
-            if again and attempt < self.retries:
-                time.sleep(min(0.2 * 4**attempt, 10))
-        raise MMRecError(f"remote model at {self.host}: {why}; check address, model and key")
-
-    def _once(self, path: str, body: bytes, most: int = 16_000_000) -> bytes:
-        head = {"Content-Type": "application/json"}
-        if secret := os.environ.get(self.key):
-            head["Authorization"] = f"Bearer {secret}"
-        end, parts, size = time.monotonic() + self.timeout, [], 0
-        request = urllib.request.Request(f"{self.url}/{path}", body, head)
-        # no redirect is followed: the key and the prompts go where they were sent
-        with _no_redirect.open(request, timeout=self.timeout) as answer:
-            while part := answer.read1(65_536):
-                parts.append(part)
-                size += len(part)
-                if time.monotonic() > end:
-                    raise TimeoutError
-                if size > most:
-                    raise ValueError("too long")
-        return b"".join(parts)
 
 # %% ../../nbs/11_generate/1_language_models.ipynb #59f00804
 class _Stay(urllib.request.HTTPRedirectHandler):
