@@ -18,6 +18,10 @@ from .privacy import person_loss as person_loss
 from .privacy import halves as halves
 from .privacy import profiles as profiles
 from .privacy import PrivateTower as PrivateTower
+from .fairness import item_exposure as item_exposure
+from .fairness import group_exposure as group_exposure
+from .fairness import group_quality as group_quality
+from .fairness import feedback_rounds as feedback_rounds
 from .federated import GRID as GRID
 from .federated import local_update as local_update
 from .federated import to_grid as to_grid

@@ -28,6 +28,7 @@ from .stages import Only as Only
 from .stages import Cap as Cap
 from .stages import MMR as MMR
 from .stages import Place as Place
+from .stages import Floor as Floor
 from .stages import TwoStage as TwoStage
 from .rules import Suits as Suits
 from .rules import Until as Until
