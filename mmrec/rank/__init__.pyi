@@ -27,6 +27,7 @@ from .stages import Reranker as Reranker
 from .stages import Only as Only
 from .stages import Cap as Cap
 from .stages import MMR as MMR
+from .stages import DPP as DPP
 from .stages import Place as Place
 from .stages import Floor as Floor
 from .stages import TwoStage as TwoStage
