@@ -482,12 +482,12 @@ def _obd_log(file: Path, slates: int, items: pd.DataFrame) -> pd.DataFrame:
     # what stood beside it is not published: each row is a slate of its own
     number = np.arange(len(x)) + slates
     shown = x[given[:3]].assign(user_id=[f"g{h:x}" for h in person], slate=number)
-    shown = shown.assign(propensity=x["propensity_score"], kind="shown", value=1.0)
-    clicks = shown[clicked > 0].assign(kind="click", propensity=np.nan)
-    table = pd.concat([shown, clicks], ignore_index=True)
-    events, items, people, _ = events_table(table, place, items, None, grow=(False, True))
+    shown = shown.assign(propensity=x["propensity_score"], kind="shown", value=1.0, click=clicked)
+    events, items, people, _ = events_table(shown, place, items, None, grow=(False, True))
     events["item_id"] = items["item_id"].to_numpy(object)[events.pop("item")]
     events["user_id"] = people["user_id"].to_numpy(object)[events.pop("user")]
+    clicks = events[events.pop("click") > 0].assign(kind="click", propensity=np.nan)
+    events = pd.concat([events, clicks], ignore_index=True)
     return events[["user_id", "item_id", *(c for c in events if c[-3:] != "_id")]]
 
 # %% ../../nbs/13_decide/1_off_policy.ipynb #de010040

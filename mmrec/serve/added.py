@@ -204,7 +204,7 @@ def read_kept(bundle: Bundle, file: Path, n: int, media: Path) -> tuple[dict, di
             raise ValueError("shape")
         if not all(v.isfinite().all() for v in (places, *vectors.values())):
             raise ValueError("NaN")
-    except MMRecError:
+    except (MMRecError, OSError):  # a disk that refuses says nothing of the item
         raise
     except Exception as e:
         raise MMRecError(

@@ -91,12 +91,59 @@ def work(seconds: int, megabytes: int) -> None:
         write.write(struct.pack("<Q", len(out)) + out)
         write.flush()
 
-# %% ../../nbs/14_serve/workshop/apart.ipynb #a9000003
+# %% ../../nbs/14_serve/workshop/apart.ipynb #a9a70001
 class Busy(MMRecError):
     "Nothing is wrong with the request, there are too many."
 
 
-class Apart:
+class _Helpers:
+    "Processes that wait for one job after the other."
+
+    seconds: int
+    megabytes: int
+
+    def start(self) -> subprocess.Popen:
+        "A helper that waits for jobs."
+        code = f"from mmrec.serve.apart import work; work({self.seconds}, {self.megabytes})"
+        command = [sys.executable, "-c", code]
+        # Ctrl-C is not for it
+        return subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        )
+
+    def stop(self, helper: subprocess.Popen | None) -> None:
+        "End a helper, if there is one."
+        if helper is not None:
+            helper.kill()
+            helper.wait()
+            for pipe in (helper.stdin, helper.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+    def ask(self, helper: subprocess.Popen, job: bytes) -> bytes:
+        "What a helper answers; an error where it does not."
+        assert helper.stdin is not None and helper.stdout is not None
+        helper.stdin.write(struct.pack("<Q", len(job)) + job)
+        helper.stdin.flush()
+        # a helper that has just started loads its libraries first
+        ends = time.monotonic() + self.seconds + 100
+
+        pipe = helper.stdout.fileno()
+
+        def read(n: int) -> bytes:
+            got = b""
+            while len(got) < n:
+                if not select.select([pipe], [], [], max(0, ends - time.monotonic()))[0]:
+                    raise TimeoutError
+                if not (part := os.read(pipe, n - len(got))):
+                    raise EOFError
+                got += part
+            return got
+
+        return read(struct.unpack("<Q", read(8))[0])
+
+# %% ../../nbs/14_serve/workshop/apart.ipynb #a9000003
+class Apart(_Helpers):
     "Calls functions of mmrec with one file where they may die alone; MediaError if they do."
 
     def __init__(
@@ -144,46 +191,6 @@ class Apart:
             helper = self.start() if helper is None else helper
         finally:
             self.free.put(helper)
-
-    def start(self) -> subprocess.Popen:
-        "A helper that waits for jobs."
-        code = f"from mmrec.serve.apart import work; work({self.seconds}, {self.megabytes})"
-        command = [sys.executable, "-c", code]
-        # Ctrl-C is not for it
-        return subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
-        )
-
-    def stop(self, helper: subprocess.Popen | None) -> None:
-        "End a helper, if there is one."
-        if helper is not None:
-            helper.kill()
-            helper.wait()
-            for pipe in (helper.stdin, helper.stdout):
-                if pipe is not None:
-                    pipe.close()
-
-    def ask(self, helper: subprocess.Popen, job: bytes) -> bytes:
-        "What a helper answers; an error where it does not."
-        assert helper.stdin is not None and helper.stdout is not None
-        helper.stdin.write(struct.pack("<Q", len(job)) + job)
-        helper.stdin.flush()
-        # a helper that has just started loads its libraries first
-        ends = time.monotonic() + self.seconds + 100
-
-        pipe = helper.stdout.fileno()
-
-        def read(n: int) -> bytes:
-            got = b""
-            while len(got) < n:
-                if not select.select([pipe], [], [], max(0, ends - time.monotonic()))[0]:
-                    raise TimeoutError
-                if not (part := os.read(pipe, n - len(got))):
-                    raise EOFError
-                got += part
-            return got
-
-        return read(struct.unpack("<Q", read(8))[0])
 
     def close(self) -> None:
         "End all helpers."

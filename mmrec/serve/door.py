@@ -45,13 +45,9 @@ def is_address(name: str) -> bool:
         return False
     return True
 
-# %% ../../nbs/14_serve/workshop/door.ipynb #edde657b
-class TooLarge(Exception):
-    "A body that grew over the limit."
-
-
-class Guard:
-    "Limits, hosts, token, origin and measurement around an ASGI application."
+# %% ../../nbs/14_serve/workshop/door.ipynb #d00e0001
+class _Asked:
+    "Who may ask for what."
 
     def __init__(
         self,
@@ -70,6 +66,10 @@ class Guard:
         self.wrong: OrderedDict[str, int] = OrderedDict()  # client -> number of wrong tokens
         self.running: set[asyncio.Future] = set()
         self.waiting = 0
+
+# %% ../../nbs/14_serve/workshop/door.ipynb #d00e0003
+class _Refusing(_Asked):
+    "What is not answered, and how slowly a wrong token is told so."
 
     def refusal(self, scope: dict) -> tuple[int, str] | None:
         "Status and reason, if this is not to be answered."
@@ -124,35 +124,13 @@ class Guard:
             self.waiting -= 1
         return True
 
-    async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
-        "One request."
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        start, status = time.perf_counter(), 500
+# %% ../../nbs/14_serve/workshop/door.ipynb #d00e0005
+class TooLarge(Exception):
+    "A body that grew over the limit."
 
-        async def noted(message):
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
 
-        async def refuse(code, text, **headers):
-            await JSONResponse({"detail": text}, code, headers or None)(scope, receive, noted)
-
-        if no := self.refusal(scope):
-            guessed = no[0] == 401 and any(
-                k.lower() == b"authorization" for k, _ in scope["headers"]
-            )
-            if guessed and not await self.slow_down(scope):
-                await refuse(429, "too many wrong tokens", **{"Retry-After": "10"})
-            elif no[0] == 401:
-                await refuse(*no, **{"WWW-Authenticate": "Bearer"})
-            else:
-                await refuse(*no)
-        else:
-            await self.passed(scope, receive, noted, refuse)
-        path = getattr(scope.get("route"), "path", "other")
-        self.note(path, status, time.perf_counter() - start)
+class _Passing(_Asked):
+    "The way to the application and back."
 
     async def passed(
         self, scope: dict, receive: Callable, send: Callable, refuse: Callable
@@ -210,6 +188,40 @@ class Guard:
         "A request that is over, however it ended."
         self.running.discard(task)
         task.cancelled() or task.exception()
+
+# %% ../../nbs/14_serve/workshop/door.ipynb #edde657b
+class Guard(_Refusing, _Passing):
+    "Limits, hosts, token, origin and measurement around an ASGI application."
+
+    async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
+        "One request."
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        start, status = time.perf_counter(), 500
+
+        async def noted(message):
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        async def refuse(code, text, **headers):
+            await JSONResponse({"detail": text}, code, headers or None)(scope, receive, noted)
+
+        if no := self.refusal(scope):
+            guessed = no[0] == 401 and any(
+                k.lower() == b"authorization" for k, _ in scope["headers"]
+            )
+            if guessed and not await self.slow_down(scope):
+                await refuse(429, "too many wrong tokens", **{"Retry-After": "10"})
+            elif no[0] == 401:
+                await refuse(*no, **{"WWW-Authenticate": "Bearer"})
+            else:
+                await refuse(*no)
+        else:
+            await self.passed(scope, receive, noted, refuse)
+        path = getattr(scope.get("route"), "path", "other")
+        self.note(path, status, time.perf_counter() - start)
 
 # %% ../../nbs/14_serve/workshop/door.ipynb #a9000005
 class Patient(H11Protocol):
