@@ -25,16 +25,46 @@ def pair_features(
     v = np.broadcast_to(items[None], both.shape)
     return np.concatenate([np.ones((*both.shape[:2], 1)), v, both], 2)
 
-# %% ../../nbs/13_decide/2_bandits.ipynb #ba0d0011
+# %% ../../nbs/13_decide/2_bandits.ipynb #cbf977da
 MOST_DRAWS = 10_000  # of one ranking: each is as large as the catalogue
 
 
-class Bandit(Stored):
-    """Shows, learns from what follows, and knows the probability of what it shows; a subclass says
-    its scores and how it learns."""
+class _Vectors(Stored):
+    "The catalogue as vectors, and what is checked of all that comes in."
 
     explore: float  # share of slates in random order
     items_: Float[np.ndarray, "items dim"]
+
+    def _fitted(self) -> None:
+        if not hasattr(self, "items_"):
+            raise NotFittedError(f"{type(self).__name__}: knows no items; call begin(items) first")
+
+    def _vectors(self, x, what: str = "people") -> np.ndarray:
+        x = np.asarray(x, float)
+        if what == "people":
+            self._fitted()
+        wanted = self.items_.shape[1:] if hasattr(self, "items_") else x.shape[1:]
+        if x.ndim != 2 or x.shape[1:] != wanted or not np.isfinite(x).all():
+            raise MMRecError(f"{what}: finite vectors [{what}, {wanted}] are wanted, not {x.shape}")
+        return x
+
+    def _check_settings(self) -> None:
+        if not 0 <= self.explore <= 1:
+            raise MMRecError(f"{type(self).__name__}: explore={self.explore}; a share from 0 to 1")
+        draws = whole_number(getattr(self, "draws", 1), f"{type(self).__name__}: draws")
+        if draws > MOST_DRAWS:
+            raise MMRecError(f"{type(self).__name__}: draws={draws:,}; at most {MOST_DRAWS:,}")
+
+    def _start(self) -> None:
+        raise NotImplementedError
+
+    def _learn(self, people, items, rewards) -> None:
+        raise NotImplementedError
+
+# %% ../../nbs/13_decide/2_bandits.ipynb #ba0d0011
+class Bandit(_Vectors):
+    """Shows, learns from what follows, and knows the probability of what it shows; a subclass says
+    its scores and how it learns."""
 
     def begin(self, items: Float[np.ndarray, "items dim"]) -> Self:
         "A catalogue by its content vectors; nothing is known of what people like."
@@ -68,32 +98,6 @@ class Bandit(Stored):
             raise MMRecError("learn: a reward is missing or infinite; leave its row out")
         self._learn(people, items, rewards.astype(float))
         return self
-
-    def _vectors(self, x, what: str = "people") -> np.ndarray:
-        x = np.asarray(x, float)
-        if what == "people":
-            self._fitted()
-        wanted = self.items_.shape[1:] if hasattr(self, "items_") else x.shape[1:]
-        if x.ndim != 2 or x.shape[1:] != wanted or not np.isfinite(x).all():
-            raise MMRecError(f"{what}: finite vectors [{what}, {wanted}] are wanted, not {x.shape}")
-        return x
-
-    def _check_settings(self) -> None:
-        if not 0 <= self.explore <= 1:
-            raise MMRecError(f"{type(self).__name__}: explore={self.explore}; a share from 0 to 1")
-        draws = whole_number(getattr(self, "draws", 1), f"{type(self).__name__}: draws")
-        if draws > MOST_DRAWS:
-            raise MMRecError(f"{type(self).__name__}: draws={draws:,}; at most {MOST_DRAWS:,}")
-
-    def _fitted(self) -> None:
-        if not hasattr(self, "items_"):
-            raise NotFittedError(f"{type(self).__name__}: knows no items; call begin(items) first")
-
-    def _start(self) -> None:
-        raise NotImplementedError
-
-    def _learn(self, people, items, rewards) -> None:
-        raise NotImplementedError
 
 # %% ../../nbs/13_decide/2_bandits.ipynb #ba0d0012
 class RankingBandit(Bandit):

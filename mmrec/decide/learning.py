@@ -66,7 +66,7 @@ class VisitLog:
             out[:, t] = discount * (clicks[:, t + 1] + out[:, t + 1])
         return out
 
-
+# %% ../../nbs/13_decide/4_learning.ipynb #18dced82
 def _visit_numbers(events: pd.DataFrame, gap: float) -> np.ndarray:
     "A visit ends where the person leaves, or is away for `gap` seconds."
     by = events.sort_values(["user", "timestamp"], kind="stable")
@@ -74,9 +74,9 @@ def _visit_numbers(events: pd.DataFrame, gap: float) -> np.ndarray:
     new |= by["kind"].shift() == "leave"
     return new.cumsum().reindex(events.index).to_numpy()
 
-# %% ../../nbs/13_decide/4_learning.ipynb #0c7af49e
-class VisitNetwork(nn.Module):
-    "States of visits by a trunk over slates of fused items, and heads that score items in a state."
+# %% ../../nbs/13_decide/4_learning.ipynb #0b2bbbb8
+class _VisitParts(nn.Module):
+    "Vectors of items and people, the trunk, the heads."
 
     content: Tensor
 
@@ -116,6 +116,16 @@ class VisitNetwork(nn.Module):
         "Fused vectors of all items."
         return self.items(slice(None))
 
+    def examined(self) -> Float[Tensor, "slate"]:
+        "Learned: how likely a place is looked at; the first is 1."
+        place = torch.arange(len(self.skipped), device=self.skipped.device)
+        fall = F.softplus(self.skipped) * (place > 0)
+        return (-fall.cumsum(0)).exp()
+
+# %% ../../nbs/13_decide/4_learning.ipynb #0c7af49e
+class VisitNetwork(_VisitParts):
+    "States of visits by a trunk over slates of fused items, and heads that score items in a state."
+
     def states(
         self, v: Tensor, user: Tensor, shown: Tensor, clicked: Tensor
     ) -> Float[Tensor, "visits steps+1 both"]:
@@ -142,12 +152,6 @@ class VisitNetwork(nn.Module):
         "What a head says of all items in these states."
         q = self.heads[head](x)
         return 4 * q[..., :-1] @ v.T + q[..., -1:]
-
-    def examined(self) -> Float[Tensor, "slate"]:
-        "Learned: how likely a place is looked at; the first is 1."
-        place = torch.arange(len(self.skipped), device=self.skipped.device)
-        fall = F.softplus(self.skipped) * (place > 0)
-        return (-fall.cumsum(0)).exp()
 
 # %% ../../nbs/13_decide/4_learning.ipynb #914084ac
 def _content_axes(features: dict[str, Features], n_items: int, axes: int = 16):
@@ -184,7 +188,7 @@ class VisitBatch:
         "The numbers of the items that were shown."
         return s.gather(2, self.shown.clamp(min=0))
 
-
+# %% ../../nbs/13_decide/4_learning.ipynb #54a36b02
 def fit_visits(
     net: VisitNetwork,
     log: VisitLog,
@@ -221,7 +225,7 @@ def fit_visits(
     net.eval()
     return history
 
-
+# %% ../../nbs/13_decide/4_learning.ipynb #5179d282
 def _like_lengths(rng, lengths, batch: int) -> list[np.ndarray]:
     "Batches of visits in a drawn order, of like lengths: less to compute in vain."
     pools = np.array_split(rng.permutation(len(lengths)), max(1, len(lengths) // (8 * batch)))
@@ -247,7 +251,7 @@ def click_loss(net: VisitNetwork, b: VisitBatch) -> Float[Tensor, ""]:
     cost = F.binary_cross_entropy(p, b.clicked.float(), reduction="none")
     return cost[b.real].mean()
 
-
+# %% ../../nbs/13_decide/4_learning.ipynb #fbec9fc2
 class NetworkPolicy(Policy):
     "What a network's heads make of a visit; the best item on each place, or a softmax."
 

@@ -542,24 +542,13 @@ class _Description(_Memory):
         self.learned_ = [c.learn(table) for c in self.lines()]
         return self
 
-# %% ../../nbs/12_rank/1_features.ipynb #0413277a
-class RankFeatures(_Description):
-    "A description, and what it learned; `encode` turns rows into what a ranking model reads."
+# %% ../../nbs/12_rank/1_features.ipynb #a0c768d6
+class _Widths(_Description):
+    "How wide what is encoded will be."
 
-    def encode(self, rows: pd.DataFrame) -> RankInputs:
-        """The numbers of some rows (user or user_id, item or item_id, and what `reads` names); a
-        missing timestamp means: after all that is known."""
-        self._fitted()
-        table, n = _Rows(self, rows.reset_index(drop=True)), len(rows)
-        both = list(zip(self.lines(), self.learned_))
-        codes = [c.codes(table, s) for c, s in both if isinstance(c, Category)]
-        dense = [c.numbers(table, s) for c, s in both]
-        return RankInputs(
-            np.stack(codes, 1) if codes else np.zeros((n, 0), np.int64),
-            np.concatenate(dense, 1, dtype=np.float32) if dense else np.zeros((n, 0), np.float32),
-            table.item + 1,
-            table.history(self.length) if self.length else np.zeros((n, 0), np.int64),
-        )
+    def _fitted(self) -> None:
+        if not hasattr(self, "learned_"):
+            raise NotFittedError("RankFeatures: not fitted; call fit(rows, dataset) first")
 
     @property
     def length(self) -> int:
@@ -578,16 +567,31 @@ class RankFeatures(_Description):
         fields = [c for c in self.lines() if isinstance(c, Category)]
         return [j for j, c in enumerate(fields) if all(r[:4] == "item" for r in c.reads())]
 
+# %% ../../nbs/12_rank/1_features.ipynb #0413277a
+class RankFeatures(_Widths):
+    "A description, and what it learned; `encode` turns rows into what a ranking model reads."
+
+    def encode(self, rows: pd.DataFrame) -> RankInputs:
+        """The numbers of some rows (user or user_id, item or item_id, and what `reads` names); a
+        missing timestamp means: after all that is known."""
+        self._fitted()
+        table, n = _Rows(self, rows.reset_index(drop=True)), len(rows)
+        both = list(zip(self.lines(), self.learned_))
+        codes = [c.codes(table, s) for c, s in both if isinstance(c, Category)]
+        dense = [c.numbers(table, s) for c, s in both]
+        return RankInputs(
+            np.stack(codes, 1) if codes else np.zeros((n, 0), np.int64),
+            np.concatenate(dense, 1, dtype=np.float32) if dense else np.zeros((n, 0), np.float32),
+            table.item + 1,
+            table.history(self.length) if self.length else np.zeros((n, 0), np.int64),
+        )
+
     def item_codes(self) -> Int[np.ndarray, "items+1 fields"]:
         "The codes of `item_fields` for each item row + 1; the first row is that of no item."
         table = _Rows(self, pd.DataFrame({"item": np.arange(-1, len(self.item_ids_)), "user": -1}))
         both = [(c, s) for c, s in zip(self.lines(), self.learned_) if isinstance(c, Category)]
         own = [both[j][0].codes(table, both[j][1]) for j in self.item_fields]
         return np.stack(own, 1) if own else np.zeros((len(table.item), 0), np.int64)
-
-    def _fitted(self) -> None:
-        if not hasattr(self, "learned_"):
-            raise NotFittedError("RankFeatures: not fitted; call fit(rows, dataset) first")
 
     def _check_state(self) -> None:
         ids, lines = (self.user_ids_, self.item_ids_), self.lines()

@@ -99,7 +99,7 @@ class GoalNet(nn.Module):
     def forward(self, x: RankInputs) -> Float[Tensor, "rows"]:
         return self.outputs(x)["click"]
 
-
+# %% ../../nbs/12_rank/3_goals.ipynb #1805181f
 class GoalsBeside(Beside):
     "With the place beside the click only: it is looking that depends on it."
 

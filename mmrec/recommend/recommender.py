@@ -17,64 +17,22 @@ from ..environment import MMRecError, UnknownId, Unsupported
 from ..evaluate.blockwise import top_k
 from .storage import Settings as Settings, Stored, _learned, read_model
 
-# %% ../../nbs/08_recommend/1_recommender.ipynb #c7666c16
+# %% ../../nbs/08_recommend/1_recommender.ipynb #bba77c13
 class NotFittedError(MMRecError, sklearn.exceptions.NotFittedError):
     "A model that was not fitted is asked something; scikit-learn's error of this name, too."
 
 
-class _Protocol(Stored):
-    "Fit without test, score rows of people or anybody's choices."
+class _Basis(Stored):
+    "What a recommender knows of itself; a subclass writes `_fit` and `_score` or `_from_history`."
 
     item_ids_: list[str]
     user_ids_: list[str]
     train_: sp.csr_matrix  # choices that it learned from, and those that it does not recommend
     seen_: sp.csr_matrix
 
-    def fit(self, dataset: Dataset) -> Self:
-        "Learn from the training part; validation may be looked at, test is not there."
-        d = dataset.for_fit()
-        if not d.train.nnz:
-            raise MMRecError(
-                f"fit: '{d.name}' has no training interaction; load it with another split="
-            )
-        self._forget()
-        self.item_ids_, self.user_ids_ = d.items["item_id"].tolist(), d.users["user_id"].tolist()
-        self.train_, self.seen_ = d.train, ((d.train + d.valid) > 0).astype(np.float32).tocsr()
-        try:
-            self._fit(d)
-        except BaseException:
-            self._forget()  # half a model is none
-            raise
-        return self
-
     def _forget(self) -> None:
         for name in _learned(self):
             delattr(self, name)
-
-    def score(self, user_rows: Int[np.ndarray, "users"]) -> Float[torch.Tensor, "users items"]:
-        "Every item's score for each user row; users without history get popularity."
-        rows = self._user_rows(user_rows)
-        scores, new = self._score(rows), self._new(rows)
-        if len(new):
-            scores[new] = torch.as_tensor(np.asarray(self.train_.sum(0))).to(scores)
-        return scores
-
-    def score_history(self, x: sp.csr_matrix) -> Float[torch.Tensor, "users items"]:
-        """Scores for anybody's choices (users x items), also of people who were not there when it
-        was fitted."""
-        self._fitted()
-        x = sp.csr_matrix(x, dtype=np.float32)
-        if x.shape[1] != len(self.item_ids_):
-            raise MMRecError(
-                f"score_history: {x.shape[1]:,} columns; one for each of the "
-                f"{len(self.item_ids_):,} items is wanted"
-            )
-        return self._from_history(x)
-
-    def as_of(self, split: str) -> Self:
-        """Itself before it read `split`, 'valid' or 'test'. Most read training only; one that reads
-        more overrides this."""
-        return self
 
     def _fitted(self) -> None:
         if not hasattr(self, "train_"):
@@ -109,6 +67,52 @@ class _Protocol(Stored):
         raise Unsupported(
             f"{type(self).__name__} knows only the users it was fitted with; fit it again"
         )
+
+    def as_of(self, split: str) -> Self:
+        """Itself before it read `split`, 'valid' or 'test'. Most read training only; one that reads
+        more overrides this."""
+        return self
+
+# %% ../../nbs/08_recommend/1_recommender.ipynb #c7666c16
+class _Protocol(_Basis):
+    "Fit without test, score rows of people or anybody's choices."
+
+    def fit(self, dataset: Dataset) -> Self:
+        "Learn from the training part; validation may be looked at, test is not there."
+        d = dataset.for_fit()
+        if not d.train.nnz:
+            raise MMRecError(
+                f"fit: '{d.name}' has no training interaction; load it with another split="
+            )
+        self._forget()
+        self.item_ids_, self.user_ids_ = d.items["item_id"].tolist(), d.users["user_id"].tolist()
+        self.train_, self.seen_ = d.train, ((d.train + d.valid) > 0).astype(np.float32).tocsr()
+        try:
+            self._fit(d)
+        except BaseException:
+            self._forget()  # half a model is none
+            raise
+        return self
+
+    def score(self, user_rows: Int[np.ndarray, "users"]) -> Float[torch.Tensor, "users items"]:
+        "Every item's score for each user row; users without history get popularity."
+        rows = self._user_rows(user_rows)
+        scores, new = self._score(rows), self._new(rows)
+        if len(new):
+            scores[new] = torch.as_tensor(np.asarray(self.train_.sum(0))).to(scores)
+        return scores
+
+    def score_history(self, x: sp.csr_matrix) -> Float[torch.Tensor, "users items"]:
+        """Scores for anybody's choices (users x items), also of people who were not there when it
+        was fitted."""
+        self._fitted()
+        x = sp.csr_matrix(x, dtype=np.float32)
+        if x.shape[1] != len(self.item_ids_):
+            raise MMRecError(
+                f"score_history: {x.shape[1]:,} columns; one for each of the "
+                f"{len(self.item_ids_):,} items is wanted"
+            )
+        return self._from_history(x)
 
 # %% ../../nbs/08_recommend/1_recommender.ipynb #c7666c23
 class _Abilities(_Protocol):
@@ -219,8 +223,43 @@ class _Lists(_Abilities):
         out = pd.concat(frames, ignore_index=True) if frames else none
         return out.assign(user=np.asarray(self.user_ids_, dtype=object)[out["user"]])
 
+# %% ../../nbs/08_recommend/1_recommender.ipynb #3986b7f5
+class _Checked(_Lists):
+    "Whether a model that was read is whole, and belongs to the data at hand."
+
+    def check(self, dataset: Dataset) -> None:
+        "MMRecError if the model was fitted on other users or items than `dataset` holds."
+        self._fitted()
+        for mine, theirs, what in (
+            (self.user_ids_, dataset.users["user_id"], "users"),
+            (self.item_ids_, dataset.items["item_id"], "items"),
+        ):
+            if mine != theirs.tolist():
+                raise MMRecError(
+                    f"{type(self).__name__} was fitted on another data set ({len(mine)} "
+                    f"{what}, here {len(theirs)} in '{dataset.name}'); fit it on this one"
+                )
+
+    def _sound(self) -> bool:
+        "Of a model that was read: whether what it learned fits together."
+        return True
+
+    def _check_state(self) -> None:
+        for ids in (self.user_ids_, self.item_ids_):
+            if (
+                not isinstance(ids, list)
+                or not all(isinstance(i, str) for i in ids)
+                or len(set(ids)) != len(ids)
+            ):
+                raise MMRecError("ids that are no list of different texts")
+        for x in (self.train_, self.seen_):
+            if not sp.issparse(x) or x.shape != (len(self.user_ids_), len(self.item_ids_)):
+                raise MMRecError("choices that do not fit the ids")
+        if not self._sound():
+            raise MMRecError("learned state that does not fit together")
+
 # %% ../../nbs/08_recommend/1_recommender.ipynb #45c69991
-class Recommender(_Lists):
+class Recommender(_Checked):
     """What all recommenders share: fit without test, score rows, recommend external ids, save and
     load."""
 
@@ -240,19 +279,6 @@ class Recommender(_Lists):
         s[0, row[0]] = -torch.inf
         return _frame(s, k, self.item_ids_).drop(columns="user")
 
-    def check(self, dataset: Dataset) -> None:
-        "MMRecError if the model was fitted on other users or items than `dataset` holds."
-        self._fitted()
-        for mine, theirs, what in (
-            (self.user_ids_, dataset.users["user_id"], "users"),
-            (self.item_ids_, dataset.items["item_id"], "items"),
-        ):
-            if mine != theirs.tolist():
-                raise MMRecError(
-                    f"{type(self).__name__} was fitted on another data set ({len(mine)} "
-                    f"{what}, here {len(theirs)} in '{dataset.name}'); fit it on this one"
-                )
-
     @staticmethod
     def load(folder: str | os.PathLike, dataset: Dataset | None = None) -> "Recommender":
         """Read and check what `save` wrote; with `dataset`, check that it was fitted on these users
@@ -261,24 +287,6 @@ class Recommender(_Lists):
         if dataset is not None:
             model.check(dataset)
         return model
-
-    def _check_state(self) -> None:
-        for ids in (self.user_ids_, self.item_ids_):
-            if (
-                not isinstance(ids, list)
-                or not all(isinstance(i, str) for i in ids)
-                or len(set(ids)) != len(ids)
-            ):
-                raise MMRecError("ids that are no list of different texts")
-        for x in (self.train_, self.seen_):
-            if not sp.issparse(x) or x.shape != (len(self.user_ids_), len(self.item_ids_)):
-                raise MMRecError("choices that do not fit the ids")
-        if not self._sound():
-            raise MMRecError("learned state that does not fit together")
-
-    def _sound(self) -> bool:
-        "Of a model that was read: whether what it learned fits together."
-        return True
 
     def _prove(self) -> None:
         "Score a few people and one item's relatives: numbers, one per item."

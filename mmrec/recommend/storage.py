@@ -39,7 +39,7 @@ def _part(v: Any, arrays: dict, prefix: str) -> dict | list:
         return [_spec(x, arrays, f"{prefix}{i}/") for i, x in enumerate(v)]
     return _spec(v, arrays, prefix)
 
-
+# %% ../../nbs/08_recommend/workshop/storage.ipynb #5360a153
 def _spec(model: "Settings | Stored", arrays: dict, prefix: str = "") -> dict:
     """Settings and learned state as plain values; arrays go into `arrays`. What is inside, as a
     setting or learned, likewise."""
@@ -185,7 +185,7 @@ def _known_class(module: str, name: str) -> type[BaseEstimator]:
         )
     return found
 
-
+# %% ../../nbs/08_recommend/workshop/storage.ipynb #204bfc88
 def _csr(parts: list, shape: list) -> sp.csr_matrix:
     "A sparse matrix whose indices are in range, ascending and once each in every row."
     data, indices, indptr = parts

@@ -312,7 +312,7 @@ def content_drift(dataset: Dataset, most: int = 4000, seed: int = 0) -> float:
     )[:, 1]
     return float(roc_auc_score(y, p))
 
-
+# %% ../../nbs/16_report/3_quality.ipynb #1b128fdc
 def check_drift(
     dataset: Dataset, limit: float = 0.1, auc: float = 0.65, seed: int = 0
 ) -> list[dict]:

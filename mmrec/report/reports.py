@@ -665,7 +665,8 @@ def _page(title: str, body: str, facts: dict | None, code: bool) -> str:
     return (
         f"<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport "
         f'content="width=device-width,initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{style}</style></head><body><main>{body}{foot}</main></body></html>"
+        f"<title>{html.escape(title)}</title><style>{style}</style></head>"
+        f"<body><main>{body}{foot}</main></body></html>"
     )
 
 # %% ../../nbs/16_report/1_reports.ipynb #5f57ebc6

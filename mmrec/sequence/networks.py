@@ -508,15 +508,59 @@ def usual_gap(h: Histories) -> float:
     gap = gap[(row[1:] == row[:-1]) & (gap > 0)]
     return float(np.median(gap)) if len(gap) else 1.0
 
-# %% ../../nbs/10_sequence/2_networks.ipynb #d92109fc
-class _Towers(_Steps):
-    "The loop over epochs, for each network."
+# %% ../../nbs/10_sequence/2_networks.ipynb #66d518ed
+class _Weighed(_Steps):
+    "Weights of several networks, and what validation says of one."
 
     popularity_: Float[np.ndarray, "items"]
     items_: Float[Tensor, "towers items dim"]
     trunks_: Float[Tensor, "towers weights"]
     _ready: list[Trunk] | None
     _states: Any
+
+    @torch.no_grad()
+    def _weights(self, net) -> tuple[Tensor, Tensor]:
+        "Final vectors of all items, and the trunk's weights as one row."
+        net.eval()
+        rows = torch.arange(len(net["vectors"].known), device=net["vectors"].known.device)
+        items = torch.cat([net["vectors"](r) for r in rows.split(8192)])
+        trunk = nn.utils.parameters_to_vector(net["trunk"].parameters())
+        return items.cpu().clone(), trunk.cpu().clone()
+
+    def _keep(self, net) -> None:
+        items, trunk = self._weights(net)
+        self.items_, self.trunks_ = items[None], trunk[None]
+        self._ready = self._states = None
+
+    def _valid(self, dataset: Dataset, epoch: int) -> float:
+        "The metric of validation, or the number of the epoch where there is none."
+        if not dataset.valid.nnz:
+            return float(epoch)
+        candidates = None
+        if not (dataset.train.getnnz(0) > 0)[
+            dataset.valid.indices
+        ].any():  # only new items are held
+            candidates = dataset.valid.getnnz(0) > 0
+        found = evaluate_next(
+            self, dataset, next_length(self.metric), "valid", candidates=candidates, most=self.most
+        )
+        return float(found.mean[self.metric])
+
+    def _key(self, dataset: Dataset) -> dict[str, str]:
+        "Which data and which settings a checkpoint belongs to."
+        free = ("checkpoint", "progress", "towers", "epochs", "patience", "refit")
+        h = hashlib.sha256(dataset.hash.encode())
+        for m, f in dataset.features.items():
+            h.update(m.encode() + f.values.tobytes())
+        settings = {n: v for n, v in self.get_params(deep=False).items() if n not in free}
+        return {
+            "data": h.hexdigest()[:16],
+            "settings": json.dumps(settings, sort_keys=True, default=repr),
+        }
+
+# %% ../../nbs/10_sequence/2_networks.ipynb #d92109fc
+class _Towers(_Weighed):
+    "The loop over epochs, for each network."
 
     def _fit_tower(
         self, t: int, dataset: Dataset, h: Histories, cut: Histories, bar, stop: int | None
@@ -559,46 +603,6 @@ class _Towers(_Steps):
                 state |= {"net": net.state_dict(), "optimiser": optimiser.state_dict()}
                 save_state(file, state)
         return *state["best"], state["log"]
-
-    @torch.no_grad()
-    def _weights(self, net) -> tuple[Tensor, Tensor]:
-        "Final vectors of all items, and the trunk's weights as one row."
-        net.eval()
-        rows = torch.arange(len(net["vectors"].known), device=net["vectors"].known.device)
-        items = torch.cat([net["vectors"](r) for r in rows.split(8192)])
-        trunk = nn.utils.parameters_to_vector(net["trunk"].parameters())
-        return items.cpu().clone(), trunk.cpu().clone()
-
-    def _keep(self, net) -> None:
-        items, trunk = self._weights(net)
-        self.items_, self.trunks_ = items[None], trunk[None]
-        self._ready = self._states = None
-
-    def _valid(self, dataset: Dataset, epoch: int) -> float:
-        "The metric of validation, or the number of the epoch where there is none."
-        if not dataset.valid.nnz:
-            return float(epoch)
-        candidates = None
-        if not (dataset.train.getnnz(0) > 0)[
-            dataset.valid.indices
-        ].any():  # only new items are held
-            candidates = dataset.valid.getnnz(0) > 0
-        found = evaluate_next(
-            self, dataset, next_length(self.metric), "valid", candidates=candidates, most=self.most
-        )
-        return float(found.mean[self.metric])
-
-    def _key(self, dataset: Dataset) -> dict[str, str]:
-        "Which data and which settings a checkpoint belongs to."
-        free = ("checkpoint", "progress", "towers", "epochs", "patience", "refit")
-        h = hashlib.sha256(dataset.hash.encode())
-        for m, f in dataset.features.items():
-            h.update(m.encode() + f.values.tobytes())
-        settings = {n: v for n, v in self.get_params(deep=False).items() if n not in free}
-        return {
-            "data": h.hexdigest()[:16],
-            "settings": json.dumps(settings, sort_keys=True, default=repr),
-        }
 
 # %% ../../nbs/10_sequence/2_networks.ipynb #98df65d2
 class _Clicks(_Towers):

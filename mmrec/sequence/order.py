@@ -220,11 +220,17 @@ def stretches(h: Histories, length: int) -> Histories:
     owner = row if h.owner is None else h.owner[row]
     return replace(h, start=np.maximum(h.start[row], stop - length - 1), stop=stop, owner=owner)
 
-# %% ../../nbs/10_sequence/1_order.ipynb #a3ae2390
-class Sequential(Recommender):
-    "Base of the models that read order; a subclass writes `_learn` and `_next(histories)`."
+# %% ../../nbs/10_sequence/1_order.ipynb #172c224a
+class _Fitted(Recommender):
+    "Fitting on histories, and what it was before it read a split."
 
     refit = True  # learn once more from training and validation, with the settings chosen
+
+    def _learn(self, dataset: Dataset, h: Histories, chosen=None) -> None:
+        raise NotImplementedError
+
+    def _next(self, h: Histories) -> Float[torch.Tensor, "rows items"]:
+        raise NotImplementedError
 
     def _fit(self, dataset):
         if hasattr(self, "metric"):
@@ -268,6 +274,10 @@ class Sequential(Recommender):
             for v, at in read
         )
 
+# %% ../../nbs/10_sequence/1_order.ipynb #d07de4cc
+class _Ordered(_Fitted):
+    "Scores for histories: of the people it knows, of anybody."
+
     def score_sequence(self, h: Histories) -> Float[torch.Tensor, "rows items"]:
         "Scores of what comes next after each history; popularity after an empty one."
         self._fitted()
@@ -276,12 +286,6 @@ class Sequential(Recommender):
         if len(new):
             s[new] = torch.from_numpy(self.popularity_).to(s)
         return s
-
-    def _learn(self, dataset: Dataset, h: Histories, chosen=None) -> None:
-        raise NotImplementedError
-
-    def _next(self, h: Histories) -> Float[torch.Tensor, "rows items"]:
-        raise NotImplementedError
 
     def _score(self, rows):
         start, stop = self.offsets_[:-1][rows], self.offsets_[1:][rows]
@@ -292,6 +296,10 @@ class Sequential(Recommender):
 
     def _from_history(self, x):
         return self.score_sequence(Histories.from_matrix(x))
+
+# %% ../../nbs/10_sequence/1_order.ipynb #a3ae2390
+class Sequential(_Ordered):
+    "Base of the models that read order; a subclass writes `_learn` and `_next(histories)`."
 
     def score_clicks(
         self, clicks: Int[np.ndarray, "clicks"], user: int | None = None

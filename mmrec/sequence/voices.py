@@ -17,10 +17,10 @@ from .order import Histories, Sequential, check_reads_histories, evaluate_next
 from .order import next_length, score_sequence
 from ..recommend.recommender import Recommender, _texts
 
-# %% ../../nbs/10_sequence/3_voices.ipynb #1f5f0435
+# %% ../../nbs/10_sequence/3_voices.ipynb #8a85cabc
 @dataclass(eq=False, repr=False)
-class Beside(Sequential):
-    "Up to three more recommenders beside a first one; weights by validation, unless given."
+class _Voices(Sequential):
+    "The recommenders that are heard, and what they can do together."
 
     refit = False  # the voices do that, each for itself
 
@@ -43,6 +43,11 @@ class Beside(Sequential):
             raise MMRecError(f"Beside: {wrong[0]!r} is no recommender")
         return asked
 
+    def voices(self) -> list[Recommender]:
+        "The fitted recommenders, in the order of their weights."
+        self._fitted()
+        return [v for n in range(4) if (v := getattr(self, f"voice{n}_")) is not None]
+
     @property
     def can_score_new_users(self) -> bool:
         "Where every voice can."
@@ -52,6 +57,10 @@ class Beside(Sequential):
     def can_score_new_items(self) -> bool:
         "Where one voice can."
         return any(m.can_score_new_items for m in self._given())
+
+# %% ../../nbs/10_sequence/3_voices.ipynb #1f5f0435
+class Beside(_Voices):
+    "Up to three more recommenders beside a first one; weights by validation, unless given."
 
     def _learn(self, dataset, h, chosen=None):
         asked = self._given()
@@ -88,11 +97,6 @@ class Beside(Sequential):
                 self.weights_[i] = max(options, key=options.__getitem__)
                 self.tried_ += [[i, w, v] for w, v in options.items()]
 
-    def voices(self) -> list[Recommender]:
-        "The fitted recommenders, in the order of their weights."
-        self._fitted()
-        return [v for n in range(4) if (v := getattr(self, f"voice{n}_")) is not None]
-
     def _next(self, h):
         return _Sum(self.voices(), self.weights_).score_sequence(h)
 
@@ -102,7 +106,7 @@ class Beside(Sequential):
         used = [(v, w) for v, w in zip(self.voices(), self.weights_) if w]
         return sum(w * standard(_after_clicks(v, rows).float()[None])[0] for v, w in used)
 
-
+# %% ../../nbs/10_sequence/3_voices.ipynb #67820bf2
 class _Sum:
     "Weighted sum of standardised scores."
 
