@@ -139,7 +139,7 @@ def save_graph(index: FaissIndex, path: str | Path) -> Path:
     "Write an index's graph to a file; `load_graph` reads it for the same vectors."
     raw = need("faiss").serialize_index(index.graph)
     told = {"bytes": _digest(raw), "vectors": _digest(index.vectors[: index.graph.ntotal])}
-    told |= {"links": index.links, "breadth": index.breadth}
+    told |= {"links": str(index.links), "breadth": str(index.breadth)}
     meta = told | {"seal": _sealed(told)}
     graph = {"graph": torch.from_numpy(raw)}
     return write_atomic(path, lambda p: save_file(graph, p, metadata={"mmrec": json.dumps(meta)}))
