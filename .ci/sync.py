@@ -77,6 +77,44 @@ CLOSED = (
 BEGIN, END = "<!-- written from nbs/benchmarks/*.json -->", "<!-- end -->"
 
 
+REPORTED = {
+    "beauty_next": "reported elsewhere, ids only: eSASRec 0.0928 / 0.0523; tuned SASRec",
+}  # by others, at the same protocol
+REPORTED_AT = {"beauty_next": (0.0921, 0.0531)}
+
+
+def next_choices(runs: dict[str, dict], commands: list[str]) -> str:
+    "The second table: the last choice of each person, from all choices before it."
+    rows = []
+
+    def row(label, figures, bold=""):
+        rows.append(f"| {label} | " + " | ".join(f"{bold}{x:.3f}{bold}" for x in figures) + " |")
+
+    for name, title in (("beauty_next", "Beauty"), ("scientific_next", "Scientific, with titles")):
+        commands.append(command(runs[name]))
+        r, metrics = runs[name]["record"], ("recall@10", "ndcg@10")
+        m, label = r["models"], r["ours"]
+        row(f"**{title}: {label}**, mean of {r['seeds']} seeds", [r[x] for x in metrics], bold="**")
+        alone = [v for n, v in m.items() if n.startswith("sequence network, seed")]
+        row(
+            f"sequence network alone, mean of {len(alone)} seeds",
+            [sum(v[x][0] for v in alone) / len(alone) for x in metrics],
+        )
+        rest = [n for n in m if not n.startswith(("sequence network,", label))]
+        best = max(rest, key=lambda n: m[n]["ndcg@10"][0])
+        row(f"best of the rest: {best}", [m[best][x][0] for x in metrics])
+        if name in REPORTED:
+            row(REPORTED[name], REPORTED_AT[name])
+    return "\n".join(["| | Recall@10 | NDCG@10 |", "|---|---|---|", *rows])
+
+
+def command(run: dict) -> str:
+    "What prints a kept run again."
+    return "mmrec report benchmark -p " + " ".join(
+        f'"{k}={v}"' if " " in str(v) else f"{k}={v}" for k, v in run["parameters"].items()
+    )
+
+
 def headline(runs: dict[str, dict]) -> str:
     """The index's table and what its intervals show, from the kept runs; each figure stands in one
     of those files."""
@@ -87,10 +125,7 @@ def headline(runs: dict[str, dict]) -> str:
 
     def add(name, title, *others):  # others: (label, models of which the best is shown)
         run = runs[name]
-        commands.append(
-            "mmrec report benchmark -p "
-            + " ".join(f"{k}={v}" for k, v in run["parameters"].items())
-        )
+        commands.append(command(run))
         r = run["record"]
         m, first = r["models"], (r["recall@20"], r["ndcg@20"])
         rows.append(
@@ -151,8 +186,10 @@ def headline(runs: dict[str, dict]) -> str:
         else ""
     )
     return (
-        f"{BEGIN}\n{table}\n\n{verdict}\n\nWith the data beside the project (or in "
-        f"`$MMREC_DATA`), each of these prints its table:\n\n```sh\n"
+        f"{BEGIN}\n{table}\n\n{verdict}\n\n"
+        f"What a person chooses next, of all items (leave one out; settings chosen on "
+        f"validation):\n\n{next_choices(runs, commands)}\n\nWith the data beside the "
+        f"project (or in `$MMREC_DATA`), each of these prints its table:\n\n```sh\n"
         + "\n".join(commands)
         + f"\n```\n{END}"
     )
