@@ -193,9 +193,8 @@ def headline(runs: dict[str, dict]) -> str:
         f"{BEGIN}\n{table}\n\n{verdict}\n\n"
         f"What a person chooses next, of all items (leave one out, at 10, where nothing else is "
         f"said; settings chosen on validation):\n\n{next_choices(runs, commands)}\n\n"
-        f"With the data beside the project (or in `$MMREC_DATA`), each of these prints its table:\n\n```sh\n"
-        + "\n".join(commands)
-        + f"\n```\n{END}"
+        f"With the data beside the project (or in `$MMREC_DATA`), each of these prints its "
+        f"table:\n\n```sh\n" + "\n".join(commands) + f"\n```\n{END}"
     )
 
 
