@@ -451,8 +451,8 @@ def load_obd(
     events = pd.concat(logs, ignore_index=True).sort_values("timestamp", kind="stable")
     clicks = events[events["kind"] == "click"][["user_id", "item_id", "timestamp"]]
     people = pd.DataFrame({"user_id": events["user_id"].unique()})
-    named = dict(name=f"{folder.resolve().name}-{campaign}", files=[place.name, f"{campaign}.csv"])
-    ds = from_frames(items, clicks, people, **named)
+    name, read = f"{folder.resolve().name}-{campaign}", [place.name, f"{campaign}.csv"]
+    ds = from_frames(items, clicks, people, name=name, files=read)
     events.insert(0, "item", ds.item_rows(events.pop("item_id")))
     events.insert(0, "user", ds.user_rows(events.pop("user_id")))
     return replace(ds, events=events.reset_index(drop=True))

@@ -75,8 +75,9 @@ def group_exposure(
             np.nanquantile([x[i] for x in drawn], cut, axis=0) for i in (0, 2)
         )
     e, m, ratio = shares(np.ones(size))
-    out = {"items": np.bincount(code[code >= 0], minlength=len(names))}
-    out |= {"of the catalogue": out["items"] / n, "exposure": e, "low": e_low, "high": e_high}
+    items = np.bincount(code[code >= 0], minlength=len(names))
+    out = {"items": items, "of the catalogue": items / n}
+    out |= {"exposure": e, "low": e_low, "high": e_high}
     out |= {"merit": m, "per merit": ratio, "per merit low": r_low, "per merit high": r_high}
     return pd.DataFrame(out, index=pd.Index(names, name="group"))
 

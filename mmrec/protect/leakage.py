@@ -144,7 +144,7 @@ def attack_quality(
     score, member, person = (
         score[there],
         member[there],
-        np.unique(person[there], return_inverse=1)[1],
+        np.unique(person[there], return_inverse=True)[1],
     )
 
     def measured(w):
@@ -194,7 +194,8 @@ def membership_attack(
     )
     model, person = np.indices(inside.shape).reshape(2, -1)
     told = {
-        n: likelihood_ratio(signal, inside, p).ravel() for n, p in (("ratio", 1), ("common", 0))
+        n: likelihood_ratio(signal, inside, p).ravel()
+        for n, p in (("ratio", True), ("common", False))
     }
     out = pd.DataFrame({"model": model, "person": person, "member": inside.ravel()})
     return out.assign(signal=signal.ravel(), **told)

@@ -364,7 +364,7 @@ class _Staged(Recommender):
         for r in self.rerankers:
             r.fit(dataset)
         n = dataset.n_items
-        self._index = None  # of other vectors
+        self._index: Any = None  # of other vectors
         self.allowed_ = np.all([np.ones(n, bool), *(r.allowed(n) for r in self.rerankers)], 0)
         if not self.allowed_.any():
             rules = ", ".join(type(r).__name__ for r in self.rerankers)
@@ -418,8 +418,8 @@ class _Staged(Recommender):
         ]
         fine = (item >= 0) & ~np.array(seen, bool).reshape(item.shape)
         first = np.argsort(~fine, 1, kind="stable")[:, :n]
-        take = lambda x, none: np.take_along_axis(np.where(fine, x, none), first, 1)
-        return take(item, -1), take(value, -np.inf)
+        item, value = np.where(fine, item, -1), np.where(fine, value, -np.inf)
+        return np.take_along_axis(item, first, 1), np.take_along_axis(value, first, 1)
 
     def _retrieve(
         self, rows: Int[np.ndarray, "users"], allowed: np.ndarray, barred: sp.csr_matrix

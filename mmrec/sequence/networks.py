@@ -580,7 +580,7 @@ class _Towers(_Weighed):
         name = f"{'again' if stop else 'sequence'}{t}.pt"
         file = Path(self.checkpoint) / name if self.checkpoint else None
         key = self._key(dataset) if file else {}
-        state = {"key": key, "log": [], "score": -1.0, "best": None}
+        state: dict[str, Any] = {"key": key, "log": [], "score": -1.0, "best": None}
         if file:
             state = load_state(file, key) or state
         if state["log"]:

@@ -452,9 +452,9 @@ def add_questions(app: Any, service: Service) -> None:
             )
         if ask.words is not None:
             k = min(ask.k, len(b))
-            how = dict(exclude_seen=ask.exclude_seen, diversity=ask.diversity)
+            rules: dict[str, Any] = dict(exclude_seen=ask.exclude_seen, diversity=ask.diversity)
             asked = (b, ask.words, ask.user, ask.clicks, k, where)
-            table = await asyncio.to_thread(recommend_in_words, *asked, **how)
+            table = await asyncio.to_thread(lambda: recommend_in_words(*asked, **rules))
             return {"items": service.cards(table)}
         history = answers.history_of(b, ask.user, ask.clicks)
         if answers.is_on_record(b, ask.user, history, ask.clicks):
