@@ -390,6 +390,7 @@ def _forget_added(added: Path, gone: set[str]) -> None:
     "Write the folder of added items again: without some, and without any place in the old space."
     from safetensors.torch import save as to_bytes
 
+    from mmrec.data.storage import writing
     from mmrec.serve.added import _added_name, _tensor, kept_files
     from mmrec.serve.storage import begin_beside, flush_to_disk, put_in_place, release
     from mmrec.serve.storage import sweep_beside
@@ -397,20 +398,21 @@ def _forget_added(added: Path, gone: set[str]) -> None:
     files = kept_files(added)
     if not files:
         return
-    new, mine = begin_beside(added)
+    mine, n = None, 0
     try:
-        n = 0
-        for file in files:
-            arrays, about = _about(file)
-            if about["row"]["item_id"] in gone:
-                continue
-            about["bundle"], arrays["places"] = "", torch.zeros_like(arrays["places"])
-            arrays["about"] = _tensor(json.dumps(about).encode())
-            data = to_bytes(arrays)
-            (new / _added_name(n, data)).write_bytes(data)
-            n += 1
-        flush_to_disk(new, tree=True)
-        put_in_place(new, added)
+        with writing(added):
+            new, mine = begin_beside(added)
+            for file in files:
+                arrays, about = _about(file)
+                if about["row"]["item_id"] in gone:
+                    continue
+                about["bundle"], arrays["places"] = "", torch.zeros_like(arrays["places"])
+                arrays["about"] = _tensor(json.dumps(about).encode())
+                data = to_bytes(arrays)
+                (new / _added_name(n, data)).write_bytes(data)
+                n += 1
+            flush_to_disk(new, tree=True)
+            put_in_place(new, added)
     finally:
         release(mine)
         sweep_beside(added)

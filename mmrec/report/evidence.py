@@ -69,6 +69,11 @@ def read_data(
 
     plt.rcParams["text.parse_math"] = False  # a folder's name or a title may hold dollar signs
     ds, left_out = load(data, **load_options(options)), []
+    if not ds.test.nnz:  # said now, not after a training
+        raise MMRecError(
+            f"{ds.name}: nothing is kept for a test, so nothing can be compared; "
+            f"mark choices as test in the column split, use split='random', or bring more"
+        )
     mine = (
         [TextEncoder(encoder) if e.modality == "text" else e for e in default_encoders(ds)]
         if encoder

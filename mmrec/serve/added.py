@@ -90,7 +90,8 @@ def keep_item(bundle: Bundle, folder: Path) -> Path:
             )
     except OSError as e:
         raise MMRecError(
-            f"{folder.name}: the item cannot be kept ({e.strerror}); make the folder writable"
+            f"{folder.name}: the item cannot be kept ({e.strerror}); make the folder "
+            f"writable, or start with --no-keep"
         ) from None
 
 # %% ../../nbs/14_serve/workshop/added.ipynb #ca39aebc

@@ -365,6 +365,18 @@ def on_errors(app: Any) -> None:
             str(e),
         )
 
+    @app.exception_handler(400)
+    async def body(request, e):
+        # a large form is spooled to the disk while it is read
+        if isinstance(e.__cause__, OSError):
+            said = disk_refusal(e.__cause__)
+            return problem(
+                503,
+                f"the temporary folder of the service takes no upload ({said}); who runs it "
+                f"makes room there, or sets TMPDIR to another folder",
+            )
+        return problem(400, str(e.detail))
+
     @app.exception_handler(405)
     async def method(request, e):
         allowed = {
@@ -398,22 +410,26 @@ def on_errors(app: Any) -> None:
 class Uploads:
     "Raw content of one request, in files that live as long as the request."
 
+    folder: Path | None = None
+
     def __init__(self, text: str, **files: Any):
         self.text, self.files = text, files
 
     def __enter__(self) -> dict:
-        self.folder = Path(tempfile.mkdtemp(prefix="mmrec-upload-"))
         raw: dict[str, Any] = {"text": self.text} if self.text else {}
+        sent = {m: f for m, f in self.files.items() if f is not None and f.size}
+        # a text needs no place on the disk
+        self.folder = Path(tempfile.mkdtemp(prefix="mmrec-upload-")) if sent else None
         try:
-            for m, f in self.files.items():
-                if f is not None and f.size:
-                    raw[m] = self._stored(m, f)
+            for m, f in sent.items():
+                raw[m] = self._stored(m, f)
         except BaseException:  # on a full disk half a file would make it fuller
             self.__exit__()
             raise
         return raw
 
     def _stored(self, m: str, f: Any) -> Path:
+        assert self.folder is not None
         suffix = Path(f.filename or "").suffix.lower()
         file = self.folder / f"upload{suffix if suffix in SUFFIX[m] else SUFFIX[m][0]}"
         with open(file, "wb") as to:
@@ -421,7 +437,8 @@ class Uploads:
         return file
 
     def __exit__(self, *_) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def as_json(text: str | None, what: str) -> dict:
