@@ -5,6 +5,7 @@ __all__ = ['Suits', 'Until', 'Fresh', 'estimate_half_life', 'basket_matrix', 'Ba
 
 # %% ../../nbs/12_rank/5_rules.ipynb #125a0004
 import time
+from copy import copy
 from types import SimpleNamespace
 from typing import Any, Self
 
@@ -25,36 +26,40 @@ def _tags(cells: pd.Series) -> list[set[str] | None]:
     return [(s - {"none"}) if s else None for s in found]
 
 
-def _words(dataset: Dataset, column: Any, person: Any, full: bool) -> tuple:
-    "Items and people by categories, who is unknown with all (`full`) or none; which are known."
-    items, people = _tags(dataset.items[column]), _tags(dataset.users[person])
-    every = sorted({t for s in (*items, *people) if s for t in s})
-    row = lambda s, unknown: [unknown if s is None else t in s for t in every]
-    table = lambda sets, unknown: np.array([row(s, unknown) for s in sets], np.float32).reshape(
-        len(sets), len(every)
-    )
-    known = np.array([s is not None for s in items])
-    return table(items, False), table([*people, None], full), known
+def _table(sets: list[set[str] | None], words: list[str], unknown: bool) -> np.ndarray:
+    "Who has which word and, last, any other one; of whom nothing is known, all or none."
+    row = lambda s: [unknown] * (len(words) + 1) if s is None else [
+        *(t in s for t in words), not s <= set(words)
+    ]  # fmt: skip
+    return np.array([row(s) for s in sets], np.float32).reshape(len(sets), len(words) + 1)
 
 
-def _numbers(dataset: Dataset, column: Any, person: Any, show: bool) -> tuple:
-    "Numbers and limits; who is unknown has the lowest limit, or (`show`) none."
-    item, limit = (
-        pd.to_numeric(x, errors="coerce").to_numpy(float)
-        for x in (dataset.items[column], dataset.users[person])
-    )
+def _asked(items: pd.DataFrame, column: Any, how: str, words: list[str]) -> tuple:
+    "What each item asks for, as a number, a place or words, and whether that is known."
+    if how == "at most":
+        number = pd.to_numeric(items[column], errors="coerce").to_numpy(float)
+        return np.nan_to_num(number), ~np.isnan(number)
+    if how == "within":
+        place = places_of(items, column)
+        return np.nan_to_num(place), ~np.isnan(place).any(1)
+    tags = _tags(items[column])
+    return _table(tags, words, False), np.array([s is not None for s in tags], bool)
+
+
+def _limits(users: pd.DataFrame, person: Any, show: bool) -> np.ndarray:
+    "Limits of people; who is unknown has the lowest, or (`show`) none."
+    limit = pd.to_numeric(users[person], errors="coerce").to_numpy(float)
     if np.isnan(limit).all():
         raise MMRecError(f"Suits: the people's column '{person}' holds no number")
     least = np.inf if show else np.nanmin(limit)
-    limit = np.append(np.where(np.isnan(limit), least, limit), least)
-    return np.nan_to_num(item), limit, ~np.isnan(item)
+    return np.append(np.where(np.isnan(limit), least, limit), least)
 
 
-def _homes(dataset: Dataset, column: Any, person: Any) -> tuple:
-    "Places of items and people; infinity: nowhere."
-    item, home = places_of(dataset.items, column), places_of(dataset.users, person, "users")
-    home = np.concatenate([home, np.full((1, 2), np.nan)])
-    return np.nan_to_num(item), np.where(np.isnan(home), np.inf, home), ~np.isnan(item).any(1)
+def _homes(users: pd.DataFrame, person: Any) -> np.ndarray:
+    "Places of people; infinity: nowhere."
+    home = np.concatenate([places_of(users, person, "users"), np.full((1, 2), np.nan)])
+    return np.where(np.isnan(home), np.inf, home)
+
 
 # %% ../../nbs/12_rank/5_rules.ipynb #125a0008
 class Suits(Reranker):
@@ -75,14 +80,17 @@ class Suits(Reranker):
     def fit(self, dataset: Dataset) -> Self:
         "What each item asks for and what each person brings; the last row is somebody unknown."
         self._checked(dataset)
-        show, (c, p) = self.unknown == "show", (self.column, self.person)
+        show, c, users = self.unknown == "show", self.column, dataset.users
+        self.words_ = []
         if self.how == "at most":
-            found = _numbers(dataset, c, p, show)
+            self.person_ = _limits(users, self.person, show)
         elif self.how == "within":
-            found = _homes(dataset, c, p)
+            self.person_ = _homes(users, self.person)
         else:
-            found = _words(dataset, c, p, (self.how == "apart") != show)
-        self.item_, self.person_, self.known_ = found
+            items, people = _tags(dataset.items[c]), [*_tags(users[self.person]), None]
+            self.words_ = sorted({t for s in (*items, *people) if s for t in s})
+            self.person_ = _table(people, self.words_, (self.how == "apart") != show)
+        self.item_, self.known_ = _asked(dataset.items, c, self.how, self.words_)
         if not self.suits(np.arange(-1, dataset.n_users), dataset.n_items).any():
             raise MMRecError(f"Suits({self.column!r}, {self.person!r}): no item suits anybody")
         return self
@@ -102,6 +110,17 @@ class Suits(Reranker):
         else:
             ok = ((mine @ self.item_.T) > 0) == (self.how == "shared")
         return ok & self.known_
+
+    def suits_new(
+        self, items: pd.DataFrame, user_rows: Int[np.ndarray, "users"]
+    ) -> Bool[np.ndarray, "users items"]:
+        "The same for items from after the fit; without the column nothing is known of them."
+        columns = [self.column] if isinstance(self.column, str) else list(self.column)
+        if not hasattr(self, "words_") or not set(columns) <= set(items):
+            return np.zeros((len(user_rows), len(items)), bool)
+        new = copy(self)
+        new.item_, new.known_ = _asked(items, self.column, self.how, self.words_)
+        return new.suits(user_rows, len(items))
 
     def _fits(self, n_items: int, n_users: int) -> bool:
         size = len(self.item_), len(self.known_), len(self.person_)
@@ -162,13 +181,28 @@ class Until(Reranker):
         "From when to when each item may be shown."
         if self.column is None and self.since is None:
             raise MMRecError("Until: column=, since= or both are wanted")
-        n, self.now_ = dataset.n_items, _now(self.now, dataset, "Until")
+        self.now_ = _now(self.now, dataset, "Until")
+        for c in (self.column, self.since):
+            if c is not None:
+                _column(dataset, c, "Until")  # refused in one line where it is missing
+        return self._dated(dataset.items)
+
+    def _dated(self, items: pd.DataFrame) -> Self:
+        n = len(items)
         self.end_, self.start_ = np.full(n, np.inf), np.full(n, -np.inf)
         for name, c in (("end_", self.column), ("start_", self.since)):
             if c is not None:
-                m = _moments(_column(dataset, c, "Until"), c)
+                m = _moments(items[c], c)
                 setattr(self, name, np.where(np.isnan(m), getattr(self, name), m))
         return self
+
+    def suits_new(
+        self, items: pd.DataFrame, user_rows: Int[np.ndarray, "users"]
+    ) -> Bool[np.ndarray, "users items"]:
+        "The same for items from after the fit; without the column none."
+        if not {self.column, self.since} - {None} <= set(items):
+            return np.zeros((len(user_rows), len(items)), bool)
+        return copy(self)._dated(items).suits(user_rows, len(items))
 
     def suits(
         self, user_rows: Int[np.ndarray, "users"], n_items: int

@@ -48,6 +48,15 @@ class Reranker(Stored):
         unless the rule asks who or when."""
         return None
 
+    def suits_new(
+        self, items: pd.DataFrame, user_rows: Int[np.ndarray, "users"]
+    ) -> Bool[np.ndarray, "users items"]:
+        """The same for items from after the fit, given as rows of a catalogue. A wish lets all of
+        them pass; a hard rule that does not say how it judges them, none."""
+        kind = type(self)
+        hard = kind.allowed is not Reranker.allowed or kind.suits is not Reranker.suits
+        return np.full((len(user_rows), len(items)), not hard)
+
     def arrange(
         self, items: Int[np.ndarray, "candidates"], scores: Float[np.ndarray, "candidates"]
     ) -> Int[np.ndarray, "fewer"]:
@@ -87,8 +96,17 @@ class Only(Reranker):
     def fit(self, dataset: Dataset) -> Self:
         "Which items pass."
         v = _column(dataset, self.column, type(self).__name__)
-        ok = v.notna()
-        word = v.astype(str)
+        self.passes_ = self._passing(v)
+        if not self.passes_.any():
+            raise MMRecError(
+                f"{type(self).__name__}('{self.column}'): none of {len(v):,} items passes, so "
+                f"nothing could be shown; the column holds e.g. "
+                f"{', '.join(map(repr, v.dropna().unique()[:5].tolist()))}"
+            )
+        return self
+
+    def _passing(self, v: pd.Series) -> Bool[np.ndarray, "items"]:
+        ok, word = v.notna(), v.astype(str)
         if self.among is not None:
             ok &= word.isin([str(x) for x in self.among])
         if self.but is not None:
@@ -97,14 +115,16 @@ class Only(Reranker):
             number = pd.to_numeric(v, errors="coerce")
             low = -np.inf if self.least is None else self.least
             ok &= number.between(low, np.inf if self.most is None else self.most)
-        self.passes_ = ok.to_numpy(bool)
-        if not self.passes_.any():
-            raise MMRecError(
-                f"{type(self).__name__}('{self.column}'): none of {len(v):,} items passes, so "
-                f"nothing could be shown; the column holds e.g. "
-                f"{', '.join(map(repr, v.dropna().unique()[:5].tolist()))}"
-            )
-        return self
+        return ok.to_numpy(bool)
+
+    def suits_new(
+        self, items: pd.DataFrame, user_rows: Int[np.ndarray, "users"]
+    ) -> Bool[np.ndarray, "users items"]:
+        "The items that pass, the same for everybody; without the column none."
+        ok = np.zeros(len(items), bool)
+        if self.column in items:
+            ok = self._passing(items[self.column])
+        return np.broadcast_to(ok, (len(user_rows), len(items)))
 
     def allowed(self, n_items: int) -> Bool[np.ndarray, "items"]:
         "The items that pass."
@@ -218,6 +238,12 @@ class Place(Only):
     def allowed(self, n_items: int) -> Bool[np.ndarray, "items"]:
         "All: a place is no hard rule."
         return np.ones(n_items, bool)
+
+    def suits_new(
+        self, items: pd.DataFrame, user_rows: Int[np.ndarray, "users"]
+    ) -> Bool[np.ndarray, "users items"]:
+        "All."
+        return np.ones((len(user_rows), len(items)), bool)
 
     def arrange(
         self, items: Int[np.ndarray, "candidates"], scores: Float[np.ndarray, "candidates"]
@@ -377,7 +403,23 @@ class _Staged(Recommender):
         n = len(self.allowed_)
         ok = np.broadcast_to(self.allowed_, (len(user_rows), n))
         own = [r.suits(np.asarray(user_rows), n) for r in self.rerankers]
-        return np.all([ok, *(m for m in own if m is not None)], 0)
+        inner = [self.retriever.may_show(user_rows)] if hasattr(self.retriever, "may_show") else []
+        return np.all([ok, *(m for m in own if m is not None), *inner], 0)
+
+    def suits_new(
+        self, items: pd.DataFrame, user_rows: Int[np.ndarray, "users"]
+    ) -> Bool[np.ndarray, "users items"]:
+        """`may_show` for items from after the fit, given as rows of a catalogue; what a rule cannot
+        judge it does not let pass."""
+        ok = np.ones((len(user_rows), len(items)), bool)
+        for r in (*self.rerankers, self.retriever):
+            for n in range(len(items)):  # one at a time: a cell that is no date hides its own item
+                if hasattr(r, "suits_new"):
+                    try:
+                        ok[:, [n]] &= r.suits_new(items.iloc[[n]], np.asarray(user_rows))
+                    except MMRecError:
+                        ok[:, n] = False
+        return ok
 
     def _top(
         # allowed: [items] or [users, items]

@@ -6,6 +6,7 @@ __all__ = ['matching_items', 'fold_in', 'add_item', 'diversify', 'reasons_for', 
 
 # %% ../../nbs/14_serve/2_answers.ipynb #3099e684
 import uuid
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -160,13 +161,14 @@ def matching_items(
 def fold_in(
     bundle: Bundle,
     history: sp.csr_matrix,  # people x known items
+    people: np.ndarray | None = None,  # their rows, -1: somebody unknown; without it, all are
 ) -> Float[Tensor, "people known"]:
     "Scores for people the model was not fitted with; where nothing is to go by, popularity."
     model = bundle.recommender
     if model.can_score_new_users:
         scores = torch.as_tensor(model.score_history(history)).clone().float()
     else:
-        scores = scores_of_neighbours(bundle, history)
+        scores = scores_of_neighbours(bundle, history, people)
     lost = torch.from_numpy(np.diff(history.indptr) == 0) | (scores == 0).all(1)
     lost &= ~(scores == -torch.inf).any(1)  # a model with rules has an answer of its own
     scores[lost] = torch.as_tensor(bundle.popularity, dtype=scores.dtype)
@@ -174,16 +176,24 @@ def fold_in(
 
 # %% ../../nbs/14_serve/2_answers.ipynb #a2000001
 def scores_of_neighbours(
-    bundle: Bundle, history: sp.csr_matrix, neighbours: int = 50
+    bundle: Bundle,
+    history: sp.csr_matrix,
+    people: np.ndarray | None = None,  # their rows; -1: somebody unknown
+    neighbours: int = 50,
 ) -> Float[Tensor, "people known"]:
-    "The mean of what the model tells those known users who chose most alike."
+    """The mean of what the model tells those known users who chose most alike, without what its
+    hard rules keep from the person who asks: a neighbour may be allowed more."""
     size = np.sqrt(np.maximum(np.diff(bundle.seen.indptr), 1))
     cosine = torch.from_numpy((history @ bundle.seen.T).toarray() / size)
     weight, rows = cosine.topk(min(neighbours, cosine.shape[1]), dim=1)
     weight = weight / weight.sum(1, keepdim=True).clamp(min=1e-9)
     users, at = np.unique(rows.numpy(), return_inverse=True)
     scores = torch.as_tensor(bundle.recommender.score(users)).float()
-    return mean_of_lists(weight.float(), scores[torch.from_numpy(at.reshape(rows.shape))])
+    mean = mean_of_lists(weight.float(), scores[torch.from_numpy(at.reshape(rows.shape))])
+    people = np.full(len(mean), -1) if people is None else people
+    if not hasattr(bundle.recommender, "may_show"):
+        return mean
+    return mean.masked_fill(~torch.from_numpy(bundle.recommender.may_show(people)), -torch.inf)
 
 
 def mean_of_lists(
@@ -337,17 +347,44 @@ def add_item(
         to = Path(media) / f"{uuid.uuid4().hex}{'.mp3' if m == 'audio' else '.jpg'}"
         call = apart or (lambda f, *given: f(*given))
         row[m] = str(call(shrink_media, Path(raw[m]), m, to, 320, 8))
-    return with_more_items(bundle, [row], places[None], here[None], [vectors])
+    grown = with_more_items(bundle, [row], places[None], here[None], [vectors])
+    if hasattr(bundle.recommender, "suits_new"):
+        everybody = np.arange(-1, len(bundle.users))
+        if not bundle.recommender.suits_new(grown.items.tail(1), everybody).any():
+            warnings.warn(
+                f"item '{item_id[:60]}' is added, but shown to nobody: the recommender's hard rules "
+                f"do not let it pass, or a column they ask for is missing",
+                stacklevel=2,
+            )
+    return grown
 
 # %% ../../nbs/14_serve/2_answers.ipynb #5e000009
+def may_see(
+    bundle: Bundle, people: np.ndarray | None = None
+) -> Bool[Tensor, "people items"]:
+    """What the recommender's hard rules, if it has any, allow people (rows; -1 and without them:
+    somebody unknown) to be shown. Added items are judged by their columns."""
+    people, model = np.full(1, -1) if people is None else people, bundle.recommender
+    if not hasattr(model, "may_show"):
+        return torch.ones(len(people), len(bundle), dtype=torch.bool)
+    added = bundle.items.iloc[bundle.n_known :]
+    both = [model.may_show(people), model.suits_new(added, people)]
+    return torch.from_numpy(np.concatenate(both, 1))
+
+
 def with_scores_of_added(
-    bundle: Bundle, known: Float[Tensor, "people known"], history: sp.csr_matrix
+    bundle: Bundle,
+    known: Float[Tensor, "people known"],
+    history: sp.csr_matrix,
+    people: np.ndarray | None = None,  # their rows; -1: somebody unknown
 ) -> Float[Tensor, "people items"]:
-    "Scores of the items the model knows and, behind them, those of added items."
-    if known.shape[1] == len(bundle):
-        return known
-    taste = torch.from_numpy(np.asarray(history @ bundle.chosen.numpy(), np.float32))
-    return torch.cat([known, scores_of_added(known, taste @ bundle.content.T)], 1)
+    """Scores of the items the model knows and, behind them, those of added items; -inf where a hard
+    rule forbids it."""
+    people = np.full(len(known), -1) if people is None else people
+    if known.shape[1] < len(bundle):
+        taste = torch.from_numpy(np.asarray(history @ bundle.chosen.numpy(), np.float32))
+        known = torch.cat([known, scores_of_added(known, taste @ bundle.content.T)], 1)
+    return known.masked_fill(~may_see(bundle, people), -torch.inf)
 
 # %% ../../nbs/14_serve/2_answers.ipynb #0871b929
 def diversify(
@@ -426,6 +463,7 @@ def person_scores(
 ) -> Float[Tensor, "items"]:
     "Every item's score for one person: what is on record, then item ids as they were clicked."
     model: Any = bundle.recommender
+    people = np.full(1, -1) if user is None else bundle.rows([user], "users")
     if is_on_record(bundle, user, history, clicks):
         known = torch.as_tensor(model.score(bundle.rows([user], "users"))).float()
     elif hasattr(model, "score_clicks"):  # it reads order
@@ -438,9 +476,11 @@ def person_scores(
         ]
     else:
         known = fold_in(
-            bundle, row_of_choices(np.unique(nearest_known(bundle, history)), bundle.n_known)
+            bundle,
+            row_of_choices(np.unique(nearest_known(bundle, history)), bundle.n_known),
+            people,
         )
-    return with_scores_of_added(bundle, known, row_of_choices(history, len(bundle)))[0]
+    return with_scores_of_added(bundle, known, row_of_choices(history, len(bundle)), people)[0]
 
 
 def nearest_known(bundle: Bundle, rows: np.ndarray) -> np.ndarray:
@@ -532,12 +572,15 @@ def nearest(
     to: str | None,
     where: dict | None,
     without: Iterable[int] = (),  # item rows
+    user: str | None = None,
 ) -> pd.DataFrame:
-    "The items nearest to a place: item, title, score (cosine)."
+    """The items nearest to a place: item, title, score (cosine), without
+    what a hard rule keeps from who asks; where that is not said, from somebody unknown."""
     k, allowed = (
         list_length(k, bundle),
         torch.from_numpy(matching_items(bundle.items, where, bundle.facets)),
     )
+    allowed &= may_see(bundle, None if user is None else bundle.rows([user], "users"))[0]
     allowed[list(without)] = False
     index = bundle.index
     if to is not None:
@@ -564,6 +607,7 @@ def similar_to(
     by: str | None = None,  # start from this view of the item
     to: str | None = None,  # compare with this view of the others
     where: dict | None = None,
+    user: str | None = None,  # who asks: a hard rule may forbid them something
 ) -> pd.DataFrame:
     "Items like one of the catalogue."
     row = int(bundle.rows([item])[0])
@@ -576,6 +620,7 @@ def similar_to(
         to,
         where,
         [row],
+        user,
     )
 
 
@@ -586,8 +631,10 @@ def search_by_content(
     to: str | None = None,
     where: dict | None = None,
     apart: Callable | None = None,  # as in `encode_raw`
+    user: str | None = None,  # who asks, as in `similar_to`
 ) -> pd.DataFrame:
     """Items near a sentence, a picture, a sound (modality -> text or path), or several of them
     together."""
     places, here = place_vectors(bundle, encode_raw(bundle, raw, apart))
-    return nearest(bundle, torch.nn.functional.normalize(places[here].sum(0), dim=0), k, to, where)
+    place = torch.nn.functional.normalize(places[here].sum(0), dim=0)
+    return nearest(bundle, place, k, to, where, user=user)

@@ -475,9 +475,10 @@ def add_questions(app: Any, service: Service) -> None:
             return {"items": service.cards(table)}
         history = answers.history_of(b, ask.user, ask.clicks)
         if answers.is_on_record(b, ask.user, history, ask.clicks):
-            known = (await service.batch(int(b.rows([ask.user], "users")[0])))[None]
+            person = b.rows([ask.user], "users")
+            known = (await service.batch(int(person[0])))[None]
             scores = answers.with_scores_of_added(
-                b, known, answers.row_of_choices(history, len(b))
+                b, known, answers.row_of_choices(history, len(b)), person
             )[0]
         table = await asyncio.to_thread(
             answers.recommend_for,

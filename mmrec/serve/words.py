@@ -36,7 +36,7 @@ def recommend_in_words(
     "The best items for one person among those near the words; for somebody new, from a taste."
     pool = min(len(bundle), max(50, 5 * k))
     raw = {"text": words.strip()} if words.strip() else {}
-    near = search_by_content(bundle, raw, pool, where=where)["item"].tolist()
+    near = search_by_content(bundle, raw, pool, where=where, user=user)["item"].tolist()
     clicks = clicks if clicks or user is not None else []
     chosen = clicks if user is not None or clicks else near[:STAND_INS]
     scores = person_scores(bundle, user, history_of(bundle, user, chosen), chosen)
