@@ -53,6 +53,7 @@ def warm(config):
 
 
 def pytest_configure_node(node):
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # what is forked has chosen its threads
     if warm(node.config) is not None:
         node.workerinput["warm"] = node.config._warm.path
 
