@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np, pandas as pd, scipy.sparse as sp, torch
+from sklearn.base import clone
 from jaxtyping import Float
 from torch import Tensor
 
@@ -171,6 +172,11 @@ class Watchful(Recommender):
         "As the model inside."
         return self.model.can_score_new_items
 
+    @property
+    def can_find_similar(self) -> bool:
+        "As the model inside."
+        return self.model.can_find_similar
+
     def _fit(self, dataset: Dataset) -> None:
         if self.by not in ("likeness", "outside", "both") or not 0 <= self.share < 1:
             raise MMRecError(
@@ -180,16 +186,16 @@ class Watchful(Recommender):
         worst = suspicion(dataset.train)[self.by].to_numpy().argsort(kind="stable")[::-1]
         self.left_out_ = np.zeros(dataset.n_users, bool)
         self.left_out_[worst[: round(self.share * dataset.n_users)]] = True
-        self.model.fit(without_people(dataset, self.left_out_))
+        self.inside_ = clone(self.model).fit(without_people(dataset, self.left_out_))
 
     def _score(self, rows):
         return self._from_history(self.train_[rows])
 
     def _from_history(self, x):
-        return answers_to(self.model, x)
+        return answers_to(self.inside_, x)
 
     def _similar(self, row: int) -> Float[Tensor, "items"]:
-        return torch.as_tensor(self.model._similar(row))
+        return torch.as_tensor(self.inside_._similar(row))
 
 # %% ../../nbs/15_protect/4_attacks.ipynb #1540picture
 def pixel_vectors(encoder: ImageEncoder) -> Callable[[Tensor], Tensor]:

@@ -140,7 +140,8 @@ def feedback_rounds(
     if (world.n_users, world.n_items) != (dataset.n_users, dataset.n_items):
         raise MMRecError(
             f"feedback_rounds: a world of {world.n_users:,} people and {world.n_items:,} items, a "
-            f"data set of {dataset.n_users:,} and {dataset.n_items:,}; take KnownWorld.from_dataset(dataset)"
+            f"data set of {dataset.n_users:,} and {dataset.n_items:,}; take "
+            "KnownWorld.from_dataset(dataset)"
         )
     labels = None if groups is None else _labels(groups, dataset.n_items, "feedback_rounds")
     visits = Visits(world, slate=k, position_bias=position_bias, seed=seed)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np, pandas as pd, scipy.sparse as sp, torch
+from sklearn.base import clone
 from jaxtyping import Bool, Float, Int
 
 from ..data.basics import whole_number
@@ -321,6 +322,11 @@ class Guarded(Recommender):
         "As the model inside."
         return self.model.can_score_new_items
 
+    @property
+    def can_find_similar(self) -> bool:
+        "As the model inside."
+        return self.model.can_find_similar
+
     def _fit(self, dataset: Dataset) -> None:
         for name, v in dict(rare=self.rare, noise=self.noise, steps=self.steps).items():
             if not (np.isfinite(v) and v >= 0):
@@ -330,15 +336,16 @@ class Guarded(Recommender):
             raise MMRecError("Guarded: the remedies leave no choice to learn from; weaken them")
         rest = dataset.interactions[dataset.interactions["split"] != 0]
         mine = pd.DataFrame({"user": x.row, "item": x.col, "split": 0})
-        self.model.fit(replace(dataset, interactions=pd.concat([mine, rest]), events=None))
+        learned = replace(dataset, interactions=pd.concat([mine, rest]), events=None)
+        self.inside_ = clone(self.model).fit(learned)
 
     def _score(self, rows):
         if self.model.can_score_new_users:
             return self._from_history(self.train_[rows])
-        return self._said(torch.as_tensor(self.model.score(rows)), self.train_[rows])
+        return self._said(torch.as_tensor(self.inside_.score(rows)), self.train_[rows])
 
     def _from_history(self, x):
-        return self._said(answers_to(self.model, x), x)
+        return self._said(answers_to(self.inside_, x), x)
 
     def _said(self, s: torch.Tensor, x: sp.csr_matrix) -> Float[torch.Tensor, "people items"]:
         s = s.double().clone()
@@ -357,7 +364,7 @@ class Guarded(Recommender):
         return s
 
     def _similar(self, row: int) -> Float[torch.Tensor, "items"]:
-        return torch.as_tensor(self.model._similar(row))
+        return torch.as_tensor(self.inside_._similar(row))
 
 
 def guarded_rows(
