@@ -60,7 +60,6 @@ def _homes(users: pd.DataFrame, person: Any) -> np.ndarray:
     home = np.concatenate([places_of(users, person, "users"), np.full((1, 2), np.nan)])
     return np.where(np.isnan(home), np.inf, home)
 
-
 # %% ../../nbs/12_rank/5_rules.ipynb #125a0008
 class Suits(Reranker):
     """Hard rule for pairs: an item is shown only to whom it suits, whatever its score. `how`:

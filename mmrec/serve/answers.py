@@ -359,9 +359,7 @@ def add_item(
     return grown
 
 # %% ../../nbs/14_serve/2_answers.ipynb #5e000009
-def may_see(
-    bundle: Bundle, people: np.ndarray | None = None
-) -> Bool[Tensor, "people items"]:
+def may_see(bundle: Bundle, people: np.ndarray | None = None) -> Bool[Tensor, "people items"]:
     """What the recommender's hard rules, if it has any, allow people (rows; -1 and without them:
     somebody unknown) to be shown. Added items are judged by their columns."""
     people, model = np.full(1, -1) if people is None else people, bundle.recommender
