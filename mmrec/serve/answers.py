@@ -352,8 +352,8 @@ def add_item(
         everybody = np.arange(-1, len(bundle.users))
         if not bundle.recommender.suits_new(grown.items.tail(1), everybody).any():
             warnings.warn(
-                f"item '{item_id[:60]}' is added, but shown to nobody: the recommender's hard rules "
-                f"do not let it pass, or a column they ask for is missing",
+                f"item '{item_id[:60]}' is added, but shown to nobody: the recommender's hard "
+                "rules do not let it pass, or a column they ask for is missing",
                 stacklevel=2,
             )
     return grown
