@@ -93,6 +93,7 @@ def next_choices(runs: dict[str, dict], commands: list[str]) -> str:
     for name, title, k in (
         ("beauty_next", "Beauty", 10),
         ("scientific_next", "Scientific, with titles", 10),
+        ("scientific_cold", "Scientific, items nobody has chosen, among themselves", 10),
         ("movielens_order", "MovieLens, rating 4 and more, all later films, at 20", 20),
     ):
         commands.append(command(runs[name]))
@@ -100,10 +101,11 @@ def next_choices(runs: dict[str, dict], commands: list[str]) -> str:
         m, label = r["models"], r["ours"]
         row(f"**{title}: {label}**, mean of {r['seeds']} seeds", [r[x] for x in metrics], bold="**")
         alone = [v for n, v in m.items() if n.startswith("sequence network, seed")]
-        row(
-            f"sequence network alone, mean of {len(alone)} seeds",
-            [sum(v[x][0] for v in alone) / len(alone) for x in metrics],
-        )
+        if label != "sequence network":
+            row(
+                f"sequence network alone, mean of {len(alone)} seeds",
+                [sum(v[x][0] for v in alone) / len(alone) for x in metrics],
+            )
         rest = [n for n in m if not n.startswith(("sequence network,", label))]
         best = max(rest, key=lambda n: m[n][metrics[1]][0])
         row(f"best of the rest: {best}", [m[best][x][0] for x in metrics])

@@ -108,7 +108,8 @@ def likelihood_ratio(
             var = max(float(np.nansum((own - mean) ** 2)) / left, 1e-12)
             # a mean of n signals is itself known to sigma / sqrt(n) only
             spread = var * (1 + 1 / n)
-            ratio += sign * (-0.5 * (t - mean) ** 2 / spread - 0.5 * np.log(spread)).ravel()
+            # its logarithm tells how many models were counted, not what they say: var's is enough
+            ratio += sign * (-0.5 * (t - mean) ** 2 / spread - 0.5 * np.log(var)).ravel()
         out.append(ratio)
     return np.stack(out)
 

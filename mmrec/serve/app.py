@@ -579,6 +579,7 @@ def add_speech(app: Any, service: Service) -> None:
                 403, "what people chose is told only to who has a token; start the service with one"
             )
         b, k = service.bundle, min(k, len(service.bundle))
+        b.rows(clicks)  # unknown ids are refused, also where only the words count
         with Uploads("", audio=sound) as raw:
             if "audio" not in raw:
                 raise MMRecError("sound: the file is empty")
