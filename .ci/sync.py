@@ -106,7 +106,7 @@ def next_choices(runs: dict[str, dict], commands: list[str]) -> str:
                 f"sequence network alone, mean of {len(alone)} seeds",
                 [sum(v[x][0] for v in alone) / len(alone) for x in metrics],
             )
-        rest = [n for n in m if not n.startswith(("sequence network,", label))]
+        rest = [n for n in m if not n.startswith(("sequence network, seed", f"{label}, seed"))]
         best = max(rest, key=lambda n: m[n][metrics[1]][0])
         row(f"best of the rest: {best}", [m[best][x][0] for x in metrics])
         if name in REPORTED:
