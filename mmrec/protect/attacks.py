@@ -19,6 +19,7 @@ from ..data.dataset import Dataset
 from ..encode.encoders import ImageEncoder
 from ..environment import MMRecError
 from ..preprocess.media import split_words
+from .forgetting import _AroundOne
 from .leakage import answers_to, without_people
 from ..recommend.recommender import Recommender
 
@@ -155,27 +156,12 @@ def suspicion(
     return out
 
 
-class Watchful(Recommender):
+class Watchful(_AroundOne):
     """Any recommender that does not learn from the most suspicious `share` of people; they are
     answered from their own choices, as somebody new would be."""
 
     def __init__(self, model: Recommender, share: float = 0.05, by: str = "both"):
         self.model, self.share, self.by = model, share, by
-
-    @property
-    def can_score_new_users(self) -> bool:
-        "As the model inside."
-        return self.model.can_score_new_users
-
-    @property
-    def can_score_new_items(self) -> bool:
-        "As the model inside."
-        return self.model.can_score_new_items
-
-    @property
-    def can_find_similar(self) -> bool:
-        "As the model inside."
-        return self.model.can_find_similar
 
     def _fit(self, dataset: Dataset) -> None:
         if self.by not in ("likeness", "outside", "both") or not 0 <= self.share < 1:

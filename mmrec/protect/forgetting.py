@@ -244,12 +244,10 @@ def _standard(scores: torch.Tensor) -> torch.Tensor:
     return torch.where(known, x / spread.clamp(min=1e-9), -torch.inf)
 
 # %% ../../nbs/15_protect/1_forgetting.ipynb #bf0d0f73
-class Sharded(Recommender):
-    """One model per shard of people, which vote; `forget` trains one shard again (SISA: Bourtoule
-    et al. 2021). A model that knows only its own people is asked for these alone."""
+class _AroundOne(Recommender):
+    "A recommender made of copies of one that it is given: it can do what that can."
 
-    def __init__(self, model: Recommender, shards: int = 4, seed: int = 0):
-        self.model, self.shards, self.seed = model, shards, seed
+    model: Recommender
 
     @property
     def can_score_new_users(self) -> bool:
@@ -265,6 +263,14 @@ class Sharded(Recommender):
     def can_find_similar(self) -> bool:
         "As the model inside."
         return self.model.can_find_similar
+
+
+class Sharded(_AroundOne):
+    """One model per shard of people, which vote; `forget` trains one shard again (SISA: Bourtoule
+    et al. 2021). A model that knows only its own people is asked for these alone."""
+
+    def __init__(self, model: Recommender, shards: int = 4, seed: int = 0):
+        self.model, self.shards, self.seed = model, shards, seed
 
     def _fit(self, dataset):
         whole_number(self.shards, "Sharded: shards")

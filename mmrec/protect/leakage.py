@@ -18,6 +18,7 @@ from ..data.basics import whole_number
 from ..data.dataset import Dataset
 from ..environment import MMRecError
 from ..evaluate.ranking import bootstrap
+from .forgetting import _AroundOne
 from ..recommend.recommender import Recommender
 from ..serve.answers import scores_of_neighbours
 
@@ -296,7 +297,7 @@ def anonymous_rows(x: sp.csr_matrix, k: int, seed: int = 0) -> sp.csr_matrix:
     return rows.tocsr()
 
 # %% ../../nbs/15_protect/3_leakage.ipynb #1530guarded
-class Guarded(Recommender):
+class Guarded(_AroundOne):
     """Any recommender behind remedies against leakage; 0 (or None) switches one off. What it learns
     is clipped, thinned or k-anonymous (Sweeney 2002), what it answers noisy or rounded."""
 
@@ -312,21 +313,6 @@ class Guarded(Recommender):
     ):
         self.model, self.most, self.rare, self.anonymous = model, most, rare, anonymous
         self.noise, self.steps, self.seed = noise, steps, seed
-
-    @property
-    def can_score_new_users(self) -> bool:
-        "As the model inside."
-        return self.model.can_score_new_users
-
-    @property
-    def can_score_new_items(self) -> bool:
-        "As the model inside."
-        return self.model.can_score_new_items
-
-    @property
-    def can_find_similar(self) -> bool:
-        "As the model inside."
-        return self.model.can_find_similar
 
     def _fit(self, dataset: Dataset) -> None:
         for name, v in dict(rare=self.rare, noise=self.noise, steps=self.steps).items():
