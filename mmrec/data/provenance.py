@@ -356,6 +356,22 @@ def changes(cells: list[str], then: dict | None, package: Package) -> list[str]:
     return ["page"] * (now["page"] != then["page"]) + changed
 
 # %% ../../nbs/01_data/workshop/provenance.ipynb #3b248815
+def _flat(values: dict, under: str = "") -> dict[str, object]:
+    """What is nested as one row each, named by the way there; of lists those of up to three
+    plain values (an estimate with its interval)."""
+    rows: dict[str, object] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            rows |= _flat(value, f"{under}{name}, ")
+        elif not isinstance(value, list):
+            rows[f"{under}{name}"] = value
+        elif len(value) <= 3 and not any(isinstance(v, (dict, list)) for v in value):
+            rows[f"{under}{name}"] = ", ".join(
+                f"{v:.4g}" if isinstance(v, float) else str(v) for v in value
+            )
+    return rows
+
+
 @dataclass(frozen=True)
 class Record:
     """Results of a page: a small table to a reader, JSON to a program
@@ -364,15 +380,18 @@ class Record:
     values: dict
     made_from: dict = field(default_factory=dict)  # hashes of code and data (chapter 1)
     MIME = MIME
+    ROWS = 30  # of the table; a program gets all of them
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         import pandas as pd
 
-        # the rest is for programs
-        cells = {k: v for k, v in self.values.items() if not isinstance(v, (dict, list))}
-        table, made = pd.Series(cells, dtype=object).to_frame("value"), self.made_from
+        cells = _flat(self.values)
+        left = max(0, len(cells) - self.ROWS)
+        shown = dict(list(cells.items())[: self.ROWS])
+        table, made = pd.Series(shown, dtype=object).to_frame("value"), self.made_from
         line = f"made from code {digest([json.dumps(made, sort_keys=True)])}" if made else ""
         line = ", ".join([line, *made.get("data", [])[:3]])  # the file holds all of them
+        line = f"{left} more in the file; {line}" if left else line
         return {
             "text/plain": f"{table.to_string()}\n{line}",
             "text/html": f"{table.to_html()}<small>{line}</small>",
