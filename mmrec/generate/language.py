@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import numpy as np, torch
 from jaxtyping import Float
 
-from ..data.basics import best_device, rows_of, seeded
+from ..data.basics import best_device, rows_of, seeded, whole_number
 from ..data.dataset import Features
 from ..data.storage import cache_dir, write_atomic
 from ..encode.encoders import weights_hash
@@ -55,7 +55,10 @@ class _Tokens:
         return 0 if e is None else int(e)
 
     def ids(self, text: str) -> list[int]:
-        "Tokens of a text; an empty one is the sign for an end."
+        "Tokens of a text; an empty one is the sign for an end, half a letter the sign for none."
+        if not isinstance(text, str):
+            raise MMRecError(f"a prompt is text, not {type(text).__name__}: {text!r:.40}")
+        text = text.encode("utf-8", "replace").decode()
         return self.tokenizer(text, add_special_tokens=False)["input_ids"] or [self.end]
 
     def padded(self, rows: list[list[int]], left: bool) -> tuple[torch.Tensor, torch.Tensor]:
@@ -128,7 +131,12 @@ class LocalModel(_Likelihood):
         chat: bool = True,  # ask as a turn of a conversation; False: as a text to be continued
     ):
         self.name, self.batch_size, self.chat = name, batch_size, chat
-        self.device = torch.device(device) if device else best_device()
+        whole_number(batch_size, "LocalModel: batch_size")
+        whole_number(context, "LocalModel: context", 2)
+        try:
+            self.device = torch.device(device) if device else best_device()
+        except (RuntimeError, TypeError):
+            raise MMRecError(f"device={device!r:.40}: cpu, cuda or mps is wanted") from None
         if model is None:
             model, tokenizer = _load_causal(name)
         self.model, self.tokenizer = model.eval().to(self.device), tokenizer
@@ -143,6 +151,7 @@ class LocalModel(_Likelihood):
     @torch.inference_mode()
     def generate(self, prompts: Sequence[str], max_tokens: int = 48) -> list[str]:
         "What the model writes after each prompt: the likeliest token each time, at most so many."
+        whole_number(max_tokens, "max_tokens")
         plain, keep = _plain(self.end, max_tokens), self.context - max_tokens
         if keep < 1:
             raise MMRecError(f"max_tokens={max_tokens}: the model reads {self.context} in all")
@@ -160,14 +169,14 @@ class LocalModel(_Likelihood):
         if how not in ("last", "weighted"):
             raise MMRecError(f"embed: how={how!r} is not known; known: last, weighted")
         rows = [self.ids(t)[-self.context :] for t in texts]
-        out = []
+        out = [torch.zeros(0, self.model.config.hidden_size)]  # no text: no row
         for a in range(0, len(rows), self.batch_size):
             x, mask = self.padded(rows[a : a + self.batch_size], left=False)
             h = self.model.base_model(input_ids=x, attention_mask=mask).last_hidden_state
             at = mask.cumsum(1) * mask
             w = at / at.sum(1, keepdim=True) if how == "weighted" else at == mask.sum(1)[:, None]
-            out.append(torch.einsum("btd,bt->bd", h.float(), w.float()))
-        return torch.nn.functional.normalize(torch.cat(out), dim=1).cpu().numpy()
+            out.append(torch.einsum("btd,bt->bd", h.float(), w.float()).cpu())
+        return torch.nn.functional.normalize(torch.cat(out), dim=1).numpy()
 
 # %% ../../nbs/11_generate/1_language_models.ipynb #06b4a9fd
 def _load_causal(name: str) -> tuple[Any, Any]:
@@ -176,6 +185,8 @@ def _load_causal(name: str) -> tuple[Any, Any]:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    if not isinstance(name, (str, Path)) or len(str(name)) > 1000:
+        raise MMRecError(f"model {name!r:.60}: a packaged name, a folder or a hub id is wanted")
     file = Path(name)
     alone = file.suffix == ".gguf" and file.is_file()
     folder = file.parent if alone else Path(locate(name)[0])
@@ -184,7 +195,14 @@ def _load_causal(name: str) -> tuple[Any, Any]:
     if packed and (alone or not (folder / "config.json").exists()):
         how["gguf_file"] = packed[0].name
     try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, **how)
+        model, told = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, output_loading_info=True, **how
+        )
+        # what is not in the file would be drawn at random, and nobody would see it
+        if lost := sorted(told["missing_keys"]):
+            raise ValueError(f"{len(lost)} weights are not in its files, as {lost[0]}")
+        if not all(p.isfinite().all() for p in model.parameters()):
+            raise ValueError("weights that are no numbers")
         return model.requires_grad_(False), AutoTokenizer.from_pretrained(folder, **how)
     except Exception as e:  # a damaged file ends in whatever the library that reads it raises
         said = " ".join(str(e).split())[:100] or type(e).__name__
@@ -287,9 +305,13 @@ class RemoteModel(_Line):
         timeout: float = 30,  # seconds for one whole answer
         retries: int = 2,  # more tries where the server is busy
     ):
-        place = urlsplit(url)
-        if place.scheme not in ("http", "https") or not place.hostname:
-            raise MMRecError(f"remote model: {url[:80]!r} is no address like http://host:8000/v1")
+        try:
+            place = urlsplit(url)
+            sound = place.scheme in ("http", "https") and bool(place.hostname)
+        except (ValueError, AttributeError, TypeError):
+            sound = False
+        if not sound:
+            raise MMRecError(f"remote model: {url!r:.80} is no address like http://host:8000/v1")
         self.host = place.hostname
         if not send_away:
             raise MMRecError(
@@ -428,6 +450,13 @@ PROMPTS = {
 _BESIDE = 'The irrelevant part of this item: "{text}" means in one word: "'
 
 
+def _words(dataset: Any, column: str) -> Any:
+    "A column of the items as text, empty where there is none."
+    if column not in list(dataset.items):
+        raise MMRecError(f"items of {dataset.name} have no column {column!r:.60}")
+    return dataset.items[column].fillna("").astype(str)
+
+
 def _quoted(text: str, most: int = 600) -> str:
     "A text as data inside a prompt: one line, without the quotation marks that would end it."
     return clean_text(text, most).replace('"', "'")
@@ -442,9 +471,7 @@ def language_features(
     "Vectors that a language model gives the items' texts; items without text have none."
     if how not in PROMPTS:
         raise MMRecError(f"how={how!r} is not known; known: {', '.join(PROMPTS)}")
-    if source not in dataset.items:
-        raise MMRecError(f"items of {dataset.name} have no column {source!r}")
-    column = dataset.items[source].fillna("").astype(str)
+    column = _words(dataset, source)
     texts = [_quoted(t) for t in column]
     present = np.array([bool(t) for t in texts])
     rows = np.flatnonzero(present)
@@ -466,7 +493,7 @@ def written_descriptions(
 ) -> dict[int, str]:
     "One sentence about each item, guessed from its title; rows without a title have none."
     asked = rows_of(rows, dataset.n_items, "written_descriptions rows", as_given=True)
-    column = dataset.items[source].fillna("").astype(str)
+    column = _words(dataset, source)
     titles = {int(r): t for r in asked if (t := _quoted(column.iloc[int(r)], 200))}
     ask = 'Describe the item with this title in one short sentence. Title: "{}"'
     said = model.generate([ask.replace("{}", t) for t in titles.values()], 40) if titles else []
