@@ -215,26 +215,27 @@ def _private_folder():
     """A folder with a short path that is removed with the process; those of killed processes are
     removed as well."""
     base, handle = Path(tempfile.gettempdir()), None
+    lockable = os.name == "posix"
     # a socket's path has at most a hundred bytes
     if len(str(base)) > 60 and os.access("/tmp", os.W_OK):
         base = Path("/tmp")
-    if os.name == "posix":
+    if lockable:
         for old in base.glob("mmrec-*/owner"):
             with suppress(OSError):
                 if freed := _lock(old.parent):
                     shutil.rmtree(old.parent, ignore_errors=True)
                     freed.close()
-    # again if somebody removed it before it was locked
-    for _ in range(3 if os.name == "posix" else 1):
-        try:
-            folder = Path(tempfile.mkdtemp(prefix="mmrec-", dir=base))
-        except OSError as e:
-            raise MMRecError(
-                f"{base}: no temporary folder can be made ({e.strerror}); make room or set TMPDIR"
-            ) from None
-        with suppress(OSError, ImportError):
-            if handle := _lock(folder):
-                break
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=".mmrec-" if lockable else "mmrec-", dir=base))
+        if lockable:
+            # locked before it has the name that others look for, else they might remove it first
+            with suppress(OSError):
+                handle = _lock(folder)
+            folder = folder.rename(base / folder.name[1:])
+    except OSError as e:
+        raise MMRecError(
+            f"{base}: no temporary folder can be made ({e.strerror}); make room or set TMPDIR"
+        ) from None
     try:
         yield folder
     finally:
