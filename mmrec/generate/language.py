@@ -195,11 +195,12 @@ def _load_causal(name: str) -> tuple[Any, Any]:
     if packed and (alone or not (folder / "config.json").exists()):
         how["gguf_file"] = packed[0].name
     try:
-        model, told = AutoModelForCausalLM.from_pretrained(
+        read: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype=torch.float32, output_loading_info=True, **how
         )
+        model, found = read
         # what is not in the file would be drawn at random, and nobody would see it
-        if lost := sorted(told["missing_keys"]):
+        if lost := sorted(found["missing_keys"]):
             raise ValueError(f"{len(lost)} weights are not in its files, as {lost[0]}")
         if not all(p.isfinite().all() for p in model.parameters()):
             raise ValueError("weights that are no numbers")
@@ -312,7 +313,7 @@ class RemoteModel(_Line):
             sound = False
         if not sound:
             raise MMRecError(f"remote model: {url!r:.80} is no address like http://host:8000/v1")
-        self.host = place.hostname
+        self.host = str(place.hostname)
         if not send_away:
             raise MMRecError(
                 f"remote model {model!r}: prompts with titles and histories would go to "
