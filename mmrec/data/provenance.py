@@ -355,7 +355,7 @@ def changes(cells: list[str], then: dict | None, package: Package) -> list[str]:
     ]
     return ["page"] * (now["page"] != then["page"]) + changed
 
-# %% ../../nbs/01_data/workshop/provenance.ipynb #3b248815
+# %% ../../nbs/01_data/workshop/provenance.ipynb #b0010044
 def _flat(values: dict, under: str = "") -> dict[str, object]:
     """What is nested as one row each, named by the way there; of lists those of up to three
     plain values (an estimate with its interval)."""
@@ -371,7 +371,7 @@ def _flat(values: dict, under: str = "") -> dict[str, object]:
             )
     return rows
 
-
+# %% ../../nbs/01_data/workshop/provenance.ipynb #3b248815
 @dataclass(frozen=True)
 class Record:
     """Results of a page: a small table to a reader, JSON to a program
@@ -398,7 +398,7 @@ class Record:
             self.MIME: self.values | ({"made_from": made} if made else {}),
         }
 
-
+# %% ../../nbs/01_data/workshop/provenance.ipynb #b0010042
 def data_hashes(names: dict) -> list[str]:  # what a page has defined
     "Name and content hash of each data set among them."
     found = set()

@@ -174,7 +174,7 @@ class Watchful(_AroundOne):
         self.left_out_[worst[: round(self.share * dataset.n_users)]] = True
         self.inside_ = clone(self.model).fit(without_people(dataset, self.left_out_))
 
-    def _score(self, rows):
+    def _asked(self, rows):
         return self._from_history(self.train_[rows])
 
     def _from_history(self, x):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np, pandas as pd, scipy.sparse as sp, torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from sklearn.base import clone
 
 from ..data.basics import whole_number
@@ -245,9 +245,11 @@ def _standard(scores: torch.Tensor) -> torch.Tensor:
 
 # %% ../../nbs/15_protect/1_forgetting.ipynb #bf0d0f73
 class _AroundOne(Recommender):
-    "A recommender made of copies of one that it is given: it can do what that can."
+    """A recommender made of copies of one that it is given: it can do what that can, and shows
+    nobody what a hard rule inside forbids. A subclass answers in `_asked`."""
 
     model: Recommender
+    inside_: Recommender
 
     @property
     def can_score_new_users(self) -> bool:
@@ -263,6 +265,36 @@ class _AroundOne(Recommender):
     def can_find_similar(self) -> bool:
         "As the model inside."
         return self.model.can_find_similar
+
+    def parts(self) -> dict[int, Recommender]:
+        "The models inside."
+        return {0: self.inside_}
+
+    def _who(self, part: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        "Which of these people a model inside judges, and as which of its rows."
+        return np.arange(len(rows)), rows
+
+    def _judged(self, rule: str, n: int, rows: np.ndarray, *what: Any) -> np.ndarray:
+        ok = np.ones((len(rows), n), bool)
+        for part, model in self.parts().items():
+            if hasattr(model, rule):
+                at, own = self._who(part, np.asarray(rows, int))
+                ok[at] &= getattr(model, rule)(*what, own)
+        return ok
+
+    def may_show(self, user_rows: Int[np.ndarray, "users"]) -> Bool[np.ndarray, "users items"]:
+        "What the hard rules inside let pass for each of these people; row -1: somebody unknown."
+        return self._judged("may_show", len(self.item_ids_), user_rows)
+
+    def suits_new(
+        self, items: pd.DataFrame, user_rows: Int[np.ndarray, "users"]
+    ) -> Bool[np.ndarray, "users items"]:
+        "The same for items from after the fit, given as rows of a catalogue."
+        return self._judged("suits_new", len(items), user_rows, items)
+
+    def _score(self, rows):
+        said = torch.as_tensor(self._asked(rows))
+        return said.masked_fill(~torch.from_numpy(self.may_show(rows)), -torch.inf)
 
 
 class Sharded(_AroundOne):
@@ -294,7 +326,14 @@ class Sharded(_AroundOne):
         names = {s: f"shard{s}_" for s in range(self.shards)}
         return {s: getattr(self, n) for s, n in names.items() if hasattr(self, n)}
 
-    def _score(self, rows):
+    def _who(self, part, rows):
+        of = np.append(shard_of(self.user_ids_, self.shards, self.seed), -1)
+        # whose shard has no model is somebody unknown to all of them
+        known = np.isin(of, list(self.parts()))[rows]
+        at = np.flatnonzero(~known | (of[rows] == part))
+        return at, np.where(known, np.cumsum(of == part)[rows] - 1, -1)[at]
+
+    def _asked(self, rows):
         if self.can_score_new_users:
             return self._from_history(self.train_[rows])
         of, out = shard_of(self.user_ids_, self.shards, self.seed), None

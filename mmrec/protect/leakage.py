@@ -326,7 +326,7 @@ class Guarded(_AroundOne):
         learned = replace(dataset, interactions=pd.concat([mine, rest]), events=None)
         self.inside_ = clone(self.model).fit(learned)
 
-    def _score(self, rows):
+    def _asked(self, rows):
         if self.model.can_score_new_users:
             return self._from_history(self.train_[rows])
         return self._said(torch.as_tensor(self.inside_.score(rows)), self.train_[rows])
@@ -340,10 +340,12 @@ class Guarded(_AroundOne):
             return s
         for n, row in enumerate(s):
             ok = row.isfinite()
-            if self.noise:  # drawn from the question: the same question, the same answer
+            if (
+                self.noise and ok.any()
+            ):  # drawn from the question: the same question, the same answer
                 asked = [self.seed, *np.sort(x[n].indices).tolist()]
                 draw = torch.from_numpy(np.random.default_rng(asked).normal(size=len(row)))
-                row += torch.where(ok, self.noise * row[ok].std() * draw, 0)
+                row += torch.where(ok, self.noise * row[ok].std(correction=0) * draw, 0)
             if self.steps and ok.any():
                 low, high = row[ok].min(), row[ok].max()
                 grid = (high - low).clamp(min=1e-12) / self.steps
