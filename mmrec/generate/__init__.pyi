@@ -25,6 +25,8 @@ from .new_items import kept_share as kept_share
 from .new_items import denoised as denoised
 from .new_items import spread_ratio as spread_ratio
 from .new_items import NewItems as NewItems
+from .new_items import validation_of_new as validation_of_new
+from .new_items import best_on_new_items as best_on_new_items
 from .diffusion import kept_schedule as kept_schedule
 from .diffusion import DiffRec as DiffRec
 from .language import PROMPTS as PROMPTS
@@ -36,6 +38,7 @@ from .language import CachedModel as CachedModel
 from .language import language_features as language_features
 from .language import written_descriptions as written_descriptions
 from .language import taste_sentence as taste_sentence
+from .language import cold_catalogue as cold_catalogue
 from .retrieval import MOST_DIGIT as MOST_DIGIT
 from .retrieval import Trie as Trie
 from .retrieval import beam_search as beam_search

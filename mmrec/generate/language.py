@@ -2,10 +2,11 @@
 
 # %% auto #0
 __all__ = ['PROMPTS', 'LanguageModel', 'LocalModel', 'tiny_model', 'RemoteModel', 'CachedModel', 'language_features',
-           'written_descriptions', 'taste_sentence']
+           'written_descriptions', 'taste_sentence', 'cold_catalogue']
 
 # %% ../../nbs/11_generate/1_language_models.ipynb #ced22f5f
 import copy, hashlib, http.client, json, os, time, urllib.error, urllib.request
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, Sequence
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ import numpy as np, torch
 from jaxtyping import Float
 
 from ..data.basics import best_device, rows_of, seeded, whole_number
-from ..data.dataset import Features
+from ..data.dataset import Dataset, Features, split_cold
 from ..data.storage import cache_dir, write_atomic
 from ..encode.encoders import weights_hash
 from ..encode.pretrained import locate
@@ -509,3 +510,22 @@ def taste_sentence(titles: Sequence[str], model: LanguageModel, newest: int = 10
     listed = "\n".join(f'- "{t}"' for t in some)
     ask = f"Somebody chose these items:\n{listed}\nIn one sentence, what does this person like?"
     return clean_text(model.generate([ask], 40)[0], 300)
+
+# %% ../../nbs/11_generate/1_language_models.ipynb #6046f601
+def cold_catalogue(
+    dataset: Dataset,
+    items: int = 300,  # the most chosen, at most so many
+    letters: int | None = None,  # of each text that are kept; None: all
+    seed: int = 0,
+) -> Dataset:
+    "The most chosen items with all choices of them, split by item: training has none of the rest."
+    whole_number(items, "cold_catalogue: items", 10)  # fewer leave no item for validation
+    x, kept = dataset.interactions, dataset.items
+    count = np.bincount(x["item"], minlength=dataset.n_items)
+    top = np.sort(np.argsort(-count, kind="stable")[:items])
+    kept, x = kept.iloc[top].reset_index(drop=True), x[x["item"].isin(top)]
+    if letters is not None and "text" in kept:
+        kept = kept.assign(text=kept["text"].str.slice(0, letters))
+    x = x.assign(item=np.searchsorted(top, x["item"])).reset_index(drop=True)
+    x = x.assign(split=split_cold(x, len(kept), seed=seed))
+    return replace(dataset, items=kept, interactions=x, features={}, events=None)
