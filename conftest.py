@@ -17,11 +17,13 @@ FIRST = (
 
 
 def pytest_xdist_auto_num_workers(config):
-    "As many workers as cores; a single notebook runs in this process."
+    """One worker more than cores, since some notebooks wait for services, clusters and clocks; a
+    single notebook runs in this process."""
     named = [a for a in config.args if a.endswith(".ipynb")]
     if len(named) == len(config.args) == 1:
         return 0
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    there = hasattr(os, "sched_getaffinity")
+    return 1 + (len(os.sched_getaffinity(0)) if there else os.cpu_count() or 1)
 
 
 def pytest_configure(config):
