@@ -59,6 +59,17 @@ class VisitLog:
         "How many slates each visit has."
         return (self.shown >= 0).any(2).sum(1)
 
+    def part(self, rows: np.ndarray) -> "VisitLog":
+        "Some of the visits: a mask, or rows."
+        parts = (self.user, self.shown, self.clicked, self.propensity)
+        return VisitLog(*(x[rows] for x in parts))
+
+    def stays(self, longest: int) -> tuple[np.ndarray, np.ndarray]:
+        "Of each slate whether the person stayed, and whether that is known: [visits, steps]."
+        real = np.any(self.shown >= 0, axis=2)
+        known = real & (np.arange(real.shape[1]) < longest - 1)
+        return np.pad(real[:, 1:], ((0, 0), (0, 1))), known
+
     def earned_after(self, discount: float = 1.0) -> Float[np.ndarray, "visits steps"]:
         "Clicks on all later slates of the visit, each later one worth `discount` less."
         out, clicks = np.zeros(self.shown.shape[:2]), self.clicked.sum(2)

@@ -113,12 +113,6 @@ class SlateQPolicy(NetworkPolicy):
         return (parts[0] - 2).scatter(-1, slates, places)
 
 # %% ../../nbs/13_decide/5_values.ipynb #0a61b81f
-def _stays(log: VisitLog, longest: int) -> tuple[Tensor, Tensor]:
-    "Of each slate whether the person stayed, and whether that is known."
-    real = torch.from_numpy((log.shown >= 0).any(2))
-    return F.pad(real[:, 1:], (0, 1)), real & (torch.arange(real.shape[1]) < longest - 1)
-
-
 @torch.no_grad()
 def _slates_repeat(net: ValueNetwork, log: VisitLog) -> Float[Tensor, "visits steps slate"]:
     v = net.vectors()
@@ -128,7 +122,7 @@ def _slates_repeat(net: ValueNetwork, log: VisitLog) -> Float[Tensor, "visits st
 
 def fit_staying(net: ValueNetwork, log: VisitLog, longest: int) -> None:
     "The two numbers of staying by maximum likelihood, all else as it is."
-    stayed, known = _stays(log, longest)
+    stayed, known = map(torch.from_numpy, log.stays(longest))
     repeated = _slates_repeat(net, log)[known]
     target = stayed[known].float().to(repeated.device)
     optimiser = torch.optim.LBFGS([net.tired], max_iter=100, line_search_fn="strong_wolfe")
@@ -148,9 +142,9 @@ def looks_ahead(
 ) -> tuple[float, float, float]:
     """How much better the network tells who stays than the log's constant rate does, in log
     likelihood a held-out visit, with its interval: above zero, looking ahead has a reason."""
-    stayed, known = _stays(log, longest)
-    rate = ((stayed & known).sum() + 1.0) / (known.sum() + 2.0)
-    stayed, known = _stays(held_out, longest)
+    before, sure = log.stays(longest)
+    rate = float((before & sure).sum() + 1) / float(sure.sum() + 2)
+    stayed, known = map(torch.from_numpy, held_out.stays(longest))
     with torch.no_grad():
         told = net.keeps(_slates_repeat(net, held_out)).mean(2).cpu().double()
     told = told.clamp(1e-6, 1 - 1e-6)
