@@ -300,6 +300,8 @@ _heart = np.stack(
     1,
 )
 _moon = np.concatenate([_ring(0.95)[:31], (_ring(0.95) * [0.3, 1])[30::-1]]) - [0.45, 0]
+
+# %% ../../nbs/01_data/workshop/catalogue.ipynb #1bc1670y
 MOTIFS = {  # name -> [(polygon, which of the palette's two paints)]
     "star": [(_spikes, 0)],
     "heart": [(_heart, 0)],

@@ -35,7 +35,7 @@ def _features_digest(values: np.ndarray, present: np.ndarray, source: dict) -> s
     h.update(np.packbits(present).tobytes())
     return h.hexdigest()
 
-
+# %% ../../nbs/01_data/1_dataset.ipynb #aa73609y
 @dataclass(frozen=True)
 class Features:
     "Vectors of one modality, one row per item, and which items really have one."

@@ -27,7 +27,7 @@ from ..environment import MMRecError
 # %% ../../nbs/01_data/workshop/loading.ipynb #deb106ac
 SPLIT_NAMES = ("auto", "ratio", "leave_one_out", "time", "cold", "random")
 
-
+# %% ../../nbs/01_data/workshop/loading.ipynb #deb106ay
 def _split(
     x: pd.DataFrame, split: str, n_items: int, seed: int, place: Place
 ) -> tuple[np.ndarray, list[Note]]:
@@ -384,7 +384,7 @@ def load_benchmark(
         features=features,
     )
 
-
+# %% ../../nbs/01_data/workshop/loading.ipynb #61898ecy
 def _by_rows(tables: dict, choices: tuple, features: dict, columns) -> dict:
     """The items as rows of the feature files, with what a table of items says of them; MMRecError
     where an id is no row."""

@@ -338,7 +338,7 @@ class _Scored(Policy):
             raise MMRecError(f"{self.name}: a score is not finite")
         return s
 
-
+# %% ../../nbs/01_data/4_logs.ipynb #f70d101y
 class SoftmaxPolicy(_Scored):
     "Softmax over scores / temperature, none twice (Plackett 1975, Luce 1959)."
 
@@ -366,7 +366,7 @@ class SoftmaxPolicy(_Scored):
         w = np.exp(z - z.max(1, keepdims=True))
         return np.stack([_arrivals(row / row.sum(), k) for row in w])
 
-
+# %% ../../nbs/01_data/4_logs.ipynb #f70d101z
 class EpsilonGreedyPolicy(_Scored):
     "On each place the best that is left; with probability epsilon any that is left."
 
@@ -467,7 +467,7 @@ def simulate_logs(
     log["slate"] = pd.factorize(log["visit"] * visits.longest + log.pop("step"))[0]
     return log.assign(policy=policy.name)
 
-
+# %% ../../nbs/01_data/4_logs.ipynb #e678598y
 def _events(user, moment, step, there, slates, chance, out: Outcome) -> list[pd.DataFrame]:
     "The rows that one step adds, of those who were there."
 

@@ -134,7 +134,7 @@ def _dotted(node) -> list[str]:
         names, node = [node.attr, *names], node.value
     return [node.id, *names] if isinstance(node, ast.Name) else []
 
-
+# %% ../../nbs/01_data/workshop/provenance.ipynb #b001001y
 class _Names:
     "Where the names of a package lead."
 

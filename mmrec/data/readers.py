@@ -700,7 +700,7 @@ _MOVIELENS = {  # files without a header, known by their names: what stands in t
                  Musical Mystery Romance Sci-Fi Thriller War Western""",
 }
 
-
+# %% ../../nbs/01_data/workshop/readers.ipynb #f10f3e7y
 def read_table(
     file, kind: str, *, columns=None, text=None, sep=None, encoding=None, header=None
 ) -> tuple[pd.DataFrame, Place, list[Note]]:  # kind: items, interactions, users, events
@@ -897,7 +897,7 @@ _UNITS = (
     (0, 1, "seconds"),
 )
 
-
+# %% ../../nbs/01_data/workshop/readers.ipynb #4c17f6ey
 def read_times(
     value: pd.Series, place: Place, date_format: str | None, found: Mistakes
 ) -> tuple[pd.Series, Note | None]:
@@ -1015,7 +1015,7 @@ def first_existing(paths: str, root: Path) -> str | None:
         (p for p in parts if os.path.isfile(os.path.join(root, p.replace("\\", "/")))), parts[0]
     )
 
-
+# %% ../../nbs/01_data/workshop/readers.ipynb #7b04f15y
 def check_media(
     items: pd.DataFrame, root: Path, place: Place, strict: bool
 ) -> tuple[pd.DataFrame, list[Note]]:
@@ -1276,7 +1276,7 @@ def choices_table(
     x = x[~unknown] if unknown.any() else x
     return *_opinions(x, len(items), min_rating, repeats, notes), items, users, notes
 
-
+# %% ../../nbs/01_data/workshop/readers.ipynb #4c53015y
 def _opinions(
     x: pd.DataFrame, n_items: int, min_rating, repeats: str, notes: list
 ) -> tuple[pd.DataFrame]:

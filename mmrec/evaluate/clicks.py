@@ -154,7 +154,7 @@ def slate_ndcg(
         ndcg = gain(s) / gain(y) if len(y) else np.empty(0)
     return pd.Series(ndcg, index=pd.Index(slates, name="slate"))
 
-
+# %% ../../nbs/02_evaluate/5_clicks.ipynb #d6445cay
 def click_result(
     labels: Float[np.ndarray, "rows"],
     p: Float[np.ndarray, "rows"],  # probabilities

@@ -317,7 +317,7 @@ class Fields(nn.Module):
         "Mean vector of the history."
         return self.item(x.history).sum(1) / (x.history > 0).sum(1, keepdim=True).clamp(min=1)
 
-
+# %% ../../nbs/12_rank/2_models.ipynb #0aa54e5y
 def deep(wide: int, hidden: Sequence[int], dropout: float) -> nn.Sequential:
     "Layers of linear, ReLU, dropout."
     sizes = [wide, *hidden]
@@ -333,7 +333,7 @@ def on_device(x: RankInputs, device) -> RankInputs:
     "The same as tensors."
     return RankInputs(*(torch.as_tensor(v, device=device) for v in vars(x).values()))
 
-
+# %% ../../nbs/12_rank/2_models.ipynb #e0738fey
 def train_network(
     net: Any,  # as `Beside`: `loss(inputs, targets)` -> cost of each row, `groups(lr)`
     x: RankInputs,
@@ -491,7 +491,7 @@ class Beside(nn.Module):
             s = s + self.place(y["place"])[:, 0]
         return (F.softplus(s) - y["label"] * s) * y["weight"]  # the log loss, also beyond 0 and 1
 
-
+# %% ../../nbs/12_rank/2_models.ipynb #eae8503y
 def places(rows: pd.DataFrame, column: str) -> Int[np.ndarray, "rows"]:
     "Places from 1 as codes, all behind the 50th alike; checked."
     if column not in rows:

@@ -262,7 +262,7 @@ def _patterns(groups: int, places: int) -> Int[np.ndarray, "patterns places"]:
     number = np.arange((groups + 1) ** places)[:, None]
     return number // (groups + 1) ** np.arange(places)[::-1] % (groups + 1)
 
-
+# %% ../../nbs/12_rank/4_stages.ipynb #1254004y
 @dataclass(eq=False, repr=False)
 class Floor(Reranker):
     """Each group named in `floors` (a value of `column` -> a share) has at least this share of the

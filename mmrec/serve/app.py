@@ -328,7 +328,7 @@ class Service:
             "media": media,
         }
 
-
+# %% ../../nbs/14_serve/3_app.ipynb #b21fe8ey
 def web_address(path: str, item_id: str) -> str:
     """Where an item is found: behind the path, or as a parameter if something on the way would
     change such a path (`..`, `//`, `%`)."""

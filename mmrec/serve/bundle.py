@@ -69,7 +69,7 @@ class Index:
     def close(self) -> None:
         "Let go of what an engine keeps outside of this process."
 
-
+# %% ../../nbs/14_serve/1_bundle.ipynb #7cef9e3y
 class ExactIndex(Index):
     "Compares the query with every vector."
 

@@ -128,7 +128,7 @@ class _Refusing(_Asked):
 class TooLarge(Exception):
     "A body that grew over the limit."
 
-
+# %% ../../nbs/14_serve/workshop/door.ipynb #d00e000y
 class _Passing(_Asked):
     "The way to the application and back."
 
