@@ -4,21 +4,106 @@
 __all__ = ['category_features', 'number_features']
 
 # %% ../../nbs/03_preprocess/3_columns.ipynb #813f2319
+from numbers import Real
+from reprlib import repr as short
 from typing import Any
 
 import numpy as np, pandas as pd
 from sklearn.feature_extraction.text import CountVectorizer
 
+from ..data.basics import whole_number
 from ..data.dataset import Dataset, Features
 from ..environment import MMRecError
 from .media import train_items
 
+# %% ../../nbs/03_preprocess/3_columns.ipynb #17c00002
+LARGEST = 1e30  # of a cell or a setting: sums and products with it still fit single precision
+
+
+def number_within(x: float, what: str, low: float = 1 / LARGEST, high: float = LARGEST) -> float:
+    "x, a number from low to high; MMRecError, which names it `what`, for anything else."
+    if not isinstance(x, Real) or isinstance(x, (bool, np.bool_)) or not low <= x <= high:
+        raise MMRecError(f"{what}={short(x)}; a number from {low:g} to {high:g} is wanted")
+    return float(x)
+
+
+def column_of(table: pd.DataFrame, column: str, what: str) -> pd.Series:
+    "The column of that name; MMRecError unless it stands in the table once."
+    if not isinstance(table, pd.DataFrame):
+        raise MMRecError(f"{what}: a table (pandas.DataFrame) is wanted, no {type(table).__name__}")
+    n = list(table.columns).count(column) if isinstance(column, (str, int)) else 0
+    if n != 1:
+        there = ", ".join(map(str, table.columns[:12]))
+        how = f"{n} columns" if n else "no column"
+        raise MMRecError(f"{what}: {how} {short(column)}; columns: {there}")
+    return table[column]
+
+# %% ../../nbs/03_preprocess/3_columns.ipynb #17c00003
+def as_numbers(cell: pd.Series) -> np.ndarray:
+    "What a column holds of numbers; NaN elsewhere, at dates as well."
+    if isinstance(cell.dtype, pd.CategoricalDtype):
+        cell = cell.astype(object)
+    x = pd.to_numeric(cell, errors="coerce")
+    plain = x.dtype.kind in "iufb" and cell.dtype.kind not in "mM"
+    return x.to_numpy(float, na_value=np.nan) if plain else np.full(len(cell), np.nan)
+
+
+def numbers_of(
+    table: pd.DataFrame, column: str, what: str, low=-LARGEST, high=LARGEST, hint="", convert=None
+) -> np.ndarray:
+    "A column's numbers, NaN at empty cells; MMRecError names a row without one from low to high."
+    cell = column_of(table, column, what)
+    x, low, high = as_numbers(cell), max(low, -LARGEST), min(high, LARGEST)
+    words = np.isnan(x) & cell.notna().to_numpy()
+    if convert and not words.any():
+        x = convert(x)
+    for bad, why in (
+        (words, "is no number"),
+        (~np.isnan(x) & ~((low <= x) & (x <= high)), f"is outside {low:g} to {high:g}{hint}"),
+    ):
+        if bad.any():
+            raise wrong_cell(table, column, what, bad, why)
+    return x
+
+
+def wrong_cell(table, column, what, bad, why) -> MMRecError:
+    "The error that names the first wrong row."
+    row = int(np.flatnonzero(bad)[0])
+    name, cell = str(table.iloc[row, 0])[:40], table[column].iloc[row]
+    shown = repr(cell[:30]) if isinstance(cell, str) else short(cell)
+    return MMRecError(
+        f"{what}, row {row + 1} ({name!r}): {column} {shown} {why} ({int(bad.sum())} such rows)"
+    )
+
+# %% ../../nbs/03_preprocess/3_columns.ipynb #17c00005
+def dates_of(table: pd.DataFrame, column: str, what: str, utc: bool = False) -> pd.Series:
+    "A column's dates, NaT at empty cells; MMRecError names a row that holds none."
+    cell = column_of(table, column, what)
+    known = cell
+    if cell.dtype.kind != "M":
+        known = cell.astype(object)
+        known = known.where(known.map(lambda v: isinstance(v, str) or hasattr(v, "year")))
+    read = lambda x: pd.to_datetime(x, errors="coerce", format="mixed", utc=utc)
+    try:
+        date = read(known)
+    except (ValueError, TypeError, OverflowError):  # several zones: each by its own clock
+        own = [pd.NaT if pd.isna(v) else pd.to_datetime(v, errors="coerce") for v in known]
+        date = pd.Series([d if pd.isna(d) else d.tz_localize(None) for d in own], known.index)
+    if (bad := (date.isna() & cell.notna()).to_numpy()).any():
+        raise wrong_cell(table, column, what, bad, "is no date")
+    return date
+
 # %% ../../nbs/03_preprocess/3_columns.ipynb #e8c2dd29
 def _categories(cell: Any, separator: str = "|") -> list[str]:
     "Categories of one cell: words between separators, or a list; none for an empty cell."
-    if isinstance(cell, (list, tuple, set, frozenset, np.ndarray)):
-        cell = separator.join(str(c) for c in cell if not pd.isna(c))
-    return [] if pd.isna(cell) else [c.strip() for c in str(cell).split(separator) if c.strip()]
+    empty = lambda v: np.ndim(v) == 0 and pd.isna(v)
+    if isinstance(cell, (tuple, set, frozenset, np.ndarray)):
+        cell = list(cell)
+    if isinstance(cell, list):
+        cell = separator.join(str(c) for c in cell if isinstance(c, (list, tuple)) or not empty(c))
+    if not isinstance(cell, (str, list)) and empty(cell):
+        return []
+    return [c.strip() for c in str(cell).split(separator) if c.strip()]
 
 # %% ../../nbs/03_preprocess/3_columns.ipynb #f2472871
 def category_features(
@@ -29,11 +114,11 @@ def category_features(
     min_items: int = 2,  # training items that a category must have
 ) -> Features:
     "One direction per category, unit length; categories are those of training items."
-    if column not in dataset.items:
-        raise MMRecError(
-            f"items have no column {column!r}; columns: {', '.join(map(str, dataset.items))}"
-        )
-    sets, rows = [_categories(v, separator) for v in dataset.items[column]], train_items(dataset)
+    cells = column_of(dataset.items, column, "items")
+    if not isinstance(separator, str) or not separator:
+        raise MMRecError(f"category_features: separator={short(separator)}; a text is wanted")
+    top, min_items = whole_number(top, "top"), whole_number(min_items, "min_items")
+    sets, rows = [_categories(v, separator) for v in cells], train_items(dataset)
     count = CountVectorizer(analyzer=lambda s: s, binary=True, max_features=top, min_df=min_items)
     try:
         count.fit([sets[i] for i in rows])
@@ -63,22 +148,17 @@ def number_features(
     bases: int = 16,  # bumps between the 1 % and the 99 % quantile of the training items
 ) -> Features:
     "A number spread over overlapping bumps, unit length: near numbers are alike, far ones are not."
-    if column not in dataset.items:
-        raise MMRecError(
-            f"items have no column {column!r}; columns: {', '.join(map(str, dataset.items))}"
-        )
-    if bases < 2:
-        raise MMRecError(f"number_features: bases={bases}; at least 2 are needed")
-    x = pd.to_numeric(dataset.items[column], errors="coerce").to_numpy(float)
-    present, known = np.isfinite(x), x[train_items(dataset)]
-    known = known[np.isfinite(known)]
+    number_within(whole_number(bases, "number_features: bases", 2), "bases", 2, 4096)
+    x = as_numbers(column_of(dataset.items, column, "items"))
+    present = np.abs(x) <= LARGEST
+    known = x[np.intersect1d(train_items(dataset), np.flatnonzero(present))]
     if not len(known):
         raise MMRecError(
             f"column {column!r} holds no number for any training item; "
             f"category_features takes names"
         )
     low, high = np.quantile(known, [0.01, 0.99])
-    if low == high:
+    if not high - low > 1e-9 * max(abs(low), abs(high), 1 / LARGEST):
         raise MMRecError(
             f"column {column!r} holds {low:g} nearly everywhere: it tells items not apart"
         )

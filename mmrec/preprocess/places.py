@@ -9,8 +9,10 @@ from collections.abc import Sequence
 import numpy as np, pandas as pd
 from jaxtyping import Float
 
+from ..data.basics import whole_number
 from ..data.dataset import Dataset, Features
 from ..environment import MMRecError
+from .columns import as_numbers, column_of, dates_of, number_within, numbers_of
 from .media import train_items
 
 # %% ../../nbs/03_preprocess/4_places.ipynb #34a10007
@@ -40,26 +42,11 @@ def places_of(
     who: str = "items",
 ) -> Float[np.ndarray, "n 2"]:
     "Latitude and longitude of each row, NaN where one is missing; MMRecError names a wrong row."
-    for c in columns:
-        if c not in table:
-            there = ", ".join(map(str, table.columns))
-            raise MMRecError(f"{who} have no column {c!r} with a place; columns: {there}")
-    raw = table[list(columns)]
-    out = raw.apply(pd.to_numeric, errors="coerce").to_numpy(float)
-    words = np.isnan(out) & raw.notna().to_numpy()
-    for at, bad, why in (
-        (None, words.any(1), "is no number of degrees"),
-        (0, np.abs(out[:, 0]) > 90, "no latitude lies beyond 90 degrees (are both swapped?)"),
-        (1, np.abs(out[:, 1]) > 180, "longitudes go from -180 to 180; take 360 off the others"),
-    ):
-        if bad.any():
-            row = int(np.flatnonzero(bad)[0])
-            c = columns[at if at is not None else int(words[row].argmax())]
-            name, cell = table.iloc[row, 0], table[c].iloc[row]
-            raise MMRecError(
-                f"{who}, row {row + 1} ('{str(name)[:40]}'): {c} {str(cell)[:20]!r}: {why} "
-                f"({int(bad.sum())} such rows)"
-            )
+    if not isinstance(columns, (list, tuple)) or len(columns) != 2:
+        raise MMRecError(f"{who}: columns={columns!r:.60}; two names, of latitude and longitude")
+    lat = numbers_of(table, columns[0], who, -90, 90, ": are latitude and longitude swapped?")
+    lon = numbers_of(table, columns[1], who, -180, 180, "; take 360 off the larger ones")
+    out = np.stack([lat, lon], 1)
     return np.where(np.isnan(out).any(1, keepdims=True), np.nan, out)
 
 # %% ../../nbs/03_preprocess/4_places.ipynb #34a10013
@@ -81,8 +68,8 @@ def location_features(
     anchors: int = 128,  # at most
 ) -> Features:
     "Places spread over anchors among the training items' places (Gonzalez 1985), unit length."
-    if not reach > 0 or anchors < 1:
-        raise MMRecError(f"location_features: reach={reach}, anchors={anchors}; above 0 is wanted")
+    reach = number_within(reach, "location_features: reach")
+    anchors = whole_number(anchors, "location_features: anchors")
     places = places_of(dataset.items, columns)
     present = ~np.isnan(places).any(1)
     known = places[train_items(dataset)]
@@ -116,18 +103,7 @@ def season_features(
 
 def year_share(table: pd.DataFrame, column: str) -> Float[np.ndarray, "n"]:
     "How much of the year has gone (0 to 1) at dates or months 1 to 12; NaN at an empty cell."
-    if column not in table:
-        there = ", ".join(map(str, table.columns))
-        raise MMRecError(f"items have no column {column!r}; columns: {there}")
-    cell = table[column]
-    month = pd.to_numeric(cell, errors="coerce")
-    if month.notna().sum() == cell.notna().sum():
-        if ((bad := ~month.between(1, 12)) & month.notna()).any():
-            row = int(np.flatnonzero(bad & month.notna())[0])
-            raise MMRecError(f"{column}, row {row + 1}: {month.iloc[row]:g} is no month (1 to 12)")
-        return ((month - 0.5) / 12).to_numpy(float)
-    date = pd.to_datetime(cell, errors="coerce", format="mixed")
-    if (bad := date.isna() & cell.notna()).any():
-        row = int(np.flatnonzero(bad)[0])
-        raise MMRecError(f"{column}, row {row + 1}: {str(cell.iloc[row])[:30]!r} is no date")
-    return ((date.dt.day_of_year - 0.5) / 365.25).to_numpy(float)
+    cell = column_of(table, column, "items")
+    if (np.isnan(as_numbers(cell)) == cell.isna().to_numpy()).all():
+        return (numbers_of(table, column, "items", 1, 12, ", the months") - 0.5) / 12
+    return ((dates_of(table, column, "items").dt.day_of_year - 0.5) / 365.25).to_numpy(float)

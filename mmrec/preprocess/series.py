@@ -12,8 +12,11 @@ from typing import NamedTuple
 import numpy as np, pandas as pd, torch
 from jaxtyping import Float
 
+from ..data.basics import whole_number
 from ..data.dataset import Dataset, Features
 from ..environment import MMRecError
+from .columns import LARGEST, as_numbers, column_of, dates_of
+from .columns import number_within, numbers_of
 from .media import train_items
 
 # %% ../../nbs/03_preprocess/5_series.ipynb #35a10007
@@ -46,6 +49,8 @@ class Series(NamedTuple):
 def to_base_unit(value: np.ndarray, unit: pd.Series) -> Float[np.ndarray, "n"]:
     "Readings in the base unit of their one quantity; MMRecError names an unknown or alien unit."
     word = unit.astype(str).str.strip().str.lower()
+    if not len(word):
+        return np.asarray(value, float)
     if (strange := ~word.isin(list(UNITS))).any():
         row = int(np.flatnonzero(strange)[0])
         raise MMRecError(
@@ -71,36 +76,28 @@ def series_of(
     key: str = "item_id",  # item_id, or user_id for what people bring
 ) -> list[Series | None]:
     "The series of each item (or person) in the order of the data set; None where there is none."
-    if lacks := [c for c in (key, "time", "value") if c not in table]:
-        there = ", ".join(map(str, table.columns))
-        raise MMRecError(f"series: no column {lacks[0]!r}; columns: {there}")
-    value = pd.to_numeric(table["value"], errors="coerce").to_numpy(float)
-    if "unit" in table and len(table):
-        value = to_base_unit(value, table["unit"])
-    wrong = (value < low) | (value > high) | np.isinf(value)
-    words = np.isnan(value) & table["value"].notna().to_numpy()
-    for bad, why in (
-        (words, "is no number"),
-        (wrong, f"is outside {low:g} to {high:g}; another unit? name it in a column 'unit'"),
-    ):
-        if bad.any():
-            row = int(np.flatnonzero(bad)[0])
-            raise MMRecError(
-                f"series, row {row + 1} ('{str(table[key].iloc[row])[:40]}'): value "
-                f"{str(table['value'].iloc[row])[:20]} {why} ({int(bad.sum())} such rows)"
-            )
-    return _by_owner(dataset, table[key], _seconds(table["time"]), value, key)
+    low, high = (number_within(v, "low, high", -np.inf, np.inf) for v in (low, high))
+    if key not in ("item_id", "user_id") or low > high:
+        raise MMRecError(
+            f"series: key={key!r:.30}, low={low:g}, high={high:g}; the key is item_id or user_id, "
+            f"and low lies below high"
+        )
+    owner, base = column_of(table, key, "series"), None
+    if "unit" in table:
+        base = lambda x: to_base_unit(x, column_of(table, "unit", "series"))
+    hint = "; another unit? name it in a column 'unit'"
+    value = numbers_of(table, "value", "series", low, high, hint, base)
+    return _by_owner(dataset, owner, _seconds(table), value, key)
 
 # %% ../../nbs/03_preprocess/5_series.ipynb #35a10011
-def _seconds(time: pd.Series) -> Float[np.ndarray, "n"]:
-    "Moments as numbers; dates as seconds since 1970."
-    number = pd.to_numeric(time, errors="coerce")
-    if number.notna().all():
-        return number.to_numpy(float)
-    date = pd.to_datetime(time, errors="coerce", format="mixed", utc=True)
-    if date.isna().any():
-        row = int(np.flatnonzero(date.isna())[0])
-        raise MMRecError(f"series, row {row + 1}: time {str(time.iloc[row])[:30]!r} is no moment")
+def _seconds(table: pd.DataFrame) -> Float[np.ndarray, "n"]:
+    "Moments of a table as numbers; dates as seconds since 1970."
+    time = column_of(table, "time", "series")
+    if not np.isnan(as_numbers(time)).any():
+        return numbers_of(table, "time", "series")
+    date = dates_of(table, "time", "series", utc=True)
+    if (empty := date.isna().to_numpy()).any():
+        raise MMRecError(f"series, row {int(empty.argmax()) + 1}: a reading without a time")
     since = (date - pd.Timestamp("1970-01-01", tz="UTC")) / pd.Timedelta(seconds=1)
     return since.to_numpy(float)
 
@@ -113,6 +110,27 @@ def _by_owner(dataset, owner, time, value, key) -> list[Series | None]:
     ids = (dataset.items if key == "item_id" else dataset.users)[key].astype(str)
     return [mine.get(i) for i in ids]
 
+# %% ../../nbs/03_preprocess/5_series.ipynb #17d00002
+def _readings(s: Series, what: str) -> tuple[np.ndarray, np.ndarray]:
+    "Times and values of at least two readings; MMRecError where they are no series."
+    if not isinstance(s, Series):
+        raise MMRecError(f"{what}: a {type(s).__name__}; a Series(time, value) is wanted")
+    try:
+        t, v = np.asarray(s.time, float), np.asarray(s.value, float)
+    except (TypeError, ValueError):
+        raise MMRecError(f"{what}: a reading is no number") from None
+    if t.ndim != 1 or t.shape != v.shape or len(v) < 2:
+        raise MMRecError(
+            f"{what}: times {t.shape}, values {v.shape}; one of each for every reading, "
+            f"and at least two readings are needed"
+        )
+    if not ((np.abs(t) <= LARGEST).all() and (np.abs(v) <= LARGEST).all()):
+        raise MMRecError(f"{what}: a reading is infinite, missing or beyond {LARGEST:g}")
+    if not (np.diff(t) > 0).all():
+        row = int((np.diff(t) <= 0).argmax()) + 1
+        raise MMRecError(f"{what}: reading {row + 1} is not after the one before; sort by time")
+    return t, v
+
 # %% ../../nbs/03_preprocess/5_series.ipynb #35a10013
 STATISTICS = (
     "mean", "sd", "least", "most", "median", "slope", "memory", "turns", "move",
@@ -123,9 +141,8 @@ STATISTICS = (
 def series_statistics(s: Series, most: int = 512) -> Float[np.ndarray, "12"]:
     """Twelve numbers of one series (names: `STATISTICS`); at least two readings. Long series are
     thinned to `most` readings for the period."""
-    t, v = np.asarray(s.time, float), np.asarray(s.value, float)
-    if len(v) < 2:
-        raise MMRecError(f"series_statistics: {len(v)} reading(s); at least two are needed")
+    t, v = _readings(s, "series_statistics")
+    most = whole_number(most, "series_statistics: most", 6)
     x = (t - t[0]) / (t[-1] - t[0])
     sd, step = v.std(), np.diff(v)
     slope = np.polyfit(x, v, 1)[0] if sd > 0 else 0.0
@@ -134,7 +151,7 @@ def series_statistics(s: Series, most: int = 512) -> Float[np.ndarray, "12"]:
     memory = (a @ b) / max(np.sqrt((a @ a) * (b @ b)), 1e-12)
     turns = (np.diff(np.sign(step)) != 0).mean() if len(step) > 1 else 0.0
     usual = np.median(np.diff(t))
-    missing = 1 - len(v) / max(len(v), round((t[-1] - t[0]) / usual) + 1)
+    missing = 1 - len(v) / max(len(v), np.round((t[-1] - t[0]) / usual) + 1)
     strength, period = _period(x[:: -(-len(v) // most)], v[:: -(-len(v) // most)])
     rest = (slope, memory, turns, move, strength, period, missing)
     return np.array([v.mean(), sd, v.min(), v.max(), np.median(v), *rest])
@@ -154,13 +171,15 @@ def _period(x: np.ndarray, v: np.ndarray) -> tuple[float, float]:
 # %% ../../nbs/03_preprocess/5_series.ipynb #35a10018
 def on_grid(s: Series, points: int) -> tuple[np.ndarray, np.ndarray]:
     "The series at `points` equal steps: values (gaps bridged by a line), and which were observed."
-    at = np.minimum((s.time - s.time[0]) / max(np.ptp(s.time), 1e-12) * points, points - 1)
-    n = np.bincount(at.astype(int), minlength=points)
-    mean = np.bincount(at.astype(int), s.value, minlength=points) / np.maximum(n, 1)
+    time, value = _readings(s, "series")
+    points = whole_number(points, "on_grid: points", 2)
+    at = np.minimum((time - time[0]) / (time[-1] - time[0]) * points, points - 1).astype(int)
+    n = np.bincount(at, minlength=points)
+    mean = np.bincount(at, value, minlength=points) / np.maximum(n, 1)
     seen, middle = n > 0, np.arange(points)
     whole = np.interp(middle, middle[seen], mean[seen])
-    if len(s.value) < points:  # fewer readings than steps: a step beside a reading counts as seen
-        wide = -(-points // len(s.value))
+    if len(value) < points:  # fewer readings than steps: a step beside a reading counts as seen
+        wide = min(-(-points // len(value)), (points - 1) // 2)
         seen = np.convolve(seen, np.ones(2 * wide + 1), "same") > 0
     return whole, seen
 
@@ -173,8 +192,9 @@ class SeriesEncoder:
     def __init__(self, kernels: int = 256, points: int = 128, scale: str = "none", seed: int = 0):
         if scale not in ("none", "own"):
             raise MMRecError(f"SeriesEncoder: scale={scale!r}; none or own is wanted")
-        if kernels < 1 or points < 32:
-            raise MMRecError("SeriesEncoder: kernels from 1 and points from 32 are wanted")
+        for name, k, least in (("kernels", kernels, 1), ("points", points, 32)):
+            number_within(whole_number(k, f"SeriesEncoder: {name}", least), name, least, 100_000)
+        seed = whole_number(seed, "SeriesEncoder: seed", 0)
         self.kernels, self.points, self.scale, self.seed = kernels, points, scale, seed
         rng, self.bank = np.random.default_rng(seed), []
         for _ in range(kernels):
@@ -196,6 +216,8 @@ class SeriesEncoder:
 
     def __call__(self, batch: Sequence[Series]) -> Float[torch.Tensor, "batch dim"]:
         "Vectors of some series."
+        if not len(batch):
+            return torch.zeros(0, self.dim)
         grids = [on_grid(s, self.points) for s in batch]
         x, seen = (np.array([g[n] for g in grids]).reshape(-1, self.points) for n in (0, 1))
         level, spread = x.mean(1, keepdims=True), x.std(1, keepdims=True)

@@ -16,8 +16,10 @@ from scipy.special import log_ndtr
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..data.basics import whole_number
 from ..data.dataset import Dataset
 from ..environment import MMRecError, need
+from ..preprocess.columns import number_within
 from ..recommend.recommender import Recommender, content_vectors
 
 # %% ../../nbs/15_protect/2_privacy.ipynb #721b0923
@@ -37,6 +39,11 @@ def check_budget(epsilon: float, delta: float) -> None:
 # %% ../../nbs/15_protect/2_privacy.ipynb #edfc4f30
 def gaussian_delta(sigma: float, epsilon: float, sensitivity: float = 1.0) -> float:
     "The delta of Gaussian noise at an epsilon, exactly (Balle & Wang 2018)."
+    number_within(sigma, "gaussian_delta: sigma", 1e-300, 1e300)
+    number_within(sensitivity, "gaussian_delta: sensitivity")
+    number_within(epsilon, "gaussian_delta: epsilon", 0, math.inf)
+    if epsilon == math.inf:
+        return 0.0
     a, b = sensitivity / (2 * sigma), epsilon * sigma / sensitivity
     return float(np.exp(log_ndtr(a - b)) - np.exp(epsilon + log_ndtr(-a - b)))
 
@@ -45,8 +52,7 @@ def gaussian_sigma(epsilon: float, delta: float, sensitivity: float = 1.0) -> fl
     """Smallest deviation of the noise that makes numbers of this sensitivity (epsilon, delta)-
     private (analytic Gaussian mechanism, Balle & Wang 2018); 0 at an epsilon of infinity."""
     check_budget(epsilon, delta)
-    if not 0 < sensitivity < math.inf:
-        raise MMRecError(f"sensitivity={sensitivity}: how far one person moves it; above 0")
+    number_within(sensitivity, "sensitivity (how far one person moves it)")
     if math.isinf(epsilon):
         return 0.0
     over = lambda log_sigma: gaussian_delta(math.exp(log_sigma), epsilon) - delta
@@ -62,8 +68,7 @@ def gaussian_sigma(epsilon: float, delta: float, sensitivity: float = 1.0) -> fl
 # %% ../../nbs/15_protect/2_privacy.ipynb #8594b742
 def clipped_rows(x: sp.csr_matrix, clip: float) -> sp.csr_matrix:
     "Each person's row, shortened to Euclidean length `clip` where it is longer."
-    if not 0 < clip < math.inf:
-        raise MMRecError(f"clip={clip}: the length to which a person's row is cut, above 0")
+    number_within(clip, "clip (the length to which a person's row is cut)", 1e-15, 1e15)
     x = sp.csr_matrix(x, dtype=np.float64)
     length = np.sqrt(np.asarray(x.multiply(x).sum(1)).ravel())
     return sp.csr_matrix(sp.diags_array(np.minimum(1, clip / np.maximum(length, 1e-300))) @ x)
@@ -149,6 +154,8 @@ class PrivateEASE(_Private):
         if (n := dataset.n_items) > self.max_items:
             raise MMRecError(f"PrivateEASE: {n:,} items, max_items={self.max_items:,}; raise it")
         check_budget(self.epsilon, self.delta)
+        for name in ("l2", "content"):
+            number_within(getattr(self, name), f"PrivateEASE: {name}", 0, 1e15)
         _few(self.delta, dataset.n_users)
         gram, sigma = private_gram(dataset.train, self.epsilon, self.delta, self.clip, self.seed)
         a = torch.from_numpy(gram.astype(np.float32))
@@ -160,6 +167,8 @@ class PrivateEASE(_Private):
         p = _inverse(a)
         self.weights_ = -p / p.diagonal()
         self.weights_.fill_diagonal_(0)
+        if not self.weights_.isfinite().all():
+            raise MMRecError(f"PrivateEASE: l2={self.l2:g} leaves no weights; take a larger one")
         self.epsilon_ = float(self.epsilon)
 
     def _from_history(self, x):
@@ -169,12 +178,15 @@ class PrivateEASE(_Private):
 def _inverse(a: Float[Tensor, "n n"]) -> Float[Tensor, "n n"]:
     "Inverse of a noisy matrix; where an eigenvalue is still negative, all are raised."
     more = float(a.diagonal().abs().mean()) * 0.1
-    while True:
+    if not 0 < more < math.inf or not a.isfinite().all():
+        raise MMRecError("PrivateEASE: noise beyond what a number holds; take a larger epsilon")
+    for _ in range(100):  # doubled so often, the diagonal outweighs whatever stands beside it
         root, failed = torch.linalg.cholesky_ex(a)
         if not failed:
             return torch.cholesky_inverse(root)
         a.diagonal().add_(more)
         more *= 2
+    raise MMRecError("PrivateEASE: no inverse of the noisy matrix; take a larger epsilon")
 
 # %% ../../nbs/15_protect/2_privacy.ipynb #708f0dcd
 class TasteMap(nn.Module):
@@ -229,6 +241,7 @@ class _Taste(Recommender):
     weights: dict[str, float] | None
     hidden: int
     tau: float
+    lr: float
     seed: int | None
 
     @property
@@ -238,6 +251,10 @@ class _Taste(Recommender):
 
     def _start(self, dataset: Dataset) -> TasteMap:
         "The map before anybody was seen: recommendation by content."
+        name = type(self).__name__
+        number_within(self.tau, f"{name}: tau", 1e-6, 1e6)
+        number_within(self.lr, f"{name}: lr", 0, 1e3)
+        whole_number(self.hidden, f"{name}: hidden")
         v = torch.from_numpy(content_vectors(dataset, self.weights))
         self.vectors_ = F.normalize(v, dim=1, eps=1e-6)
         with torch.random.fork_rng():
@@ -279,6 +296,9 @@ class PrivateTower(_Private, _Taste):
 
     def _fit(self, dataset):
         check_budget(self.epsilon, self.delta)
+        number_within(self.clip, "PrivateTower: clip", 1e-15, 1e15)
+        for name in ("batch", "epochs"):
+            whole_number(getattr(self, name), f"PrivateTower: {name}")
         _few(self.delta, dataset.n_users)
         draw = torch.Generator()
         draw.seed() if self.seed is None else draw.manual_seed(self.seed)
