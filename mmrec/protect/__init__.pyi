@@ -59,6 +59,7 @@ from .federated import pair_secrets as pair_secrets
 from .federated import FederatedTower as FederatedTower
 from .pseudonyms import KEY_VARIABLE as KEY_VARIABLE
 from .pseudonyms import D as D
+from .pseudonyms import LEAST as LEAST
 from .pseudonyms import make_key as make_key
 from .pseudonyms import read_key as read_key
 from .pseudonyms import pseudonym as pseudonym

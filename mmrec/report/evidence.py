@@ -3,11 +3,12 @@
 # %% auto #0
 __all__ = ['DOLLAR', 'LOSSES', 'NO_ORDER', 'NOT_LATER', 'plain_text', 'title_of', 'announce', 'read_data', 'comes_next',
            'what_is_held_out', 'item_cards', 'show_answer', 'interval_words', 'with_intervals', 'Blend',
-           'choose_on_validation', 'best_blend', 'show_how_made']
+           'choose_on_validation', 'best_blend', 'Beside', 'show_how_made']
 
 # %% ../../nbs/16_report/2_evidence.ipynb #38628c1a
 import base64, contextlib, html, io, re, sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np, pandas as pd, torch
@@ -23,6 +24,7 @@ from ..encode.encoders import TextEncoder, default_encoders
 from ..encode.items import encode_items
 from ..evaluate.ranking import on_validation, verdict
 from ..fusion.fusions import score_fusion
+from ..recommend.recommender import Recommender
 from ..preprocess.media import MediaError, read_audio, read_frames, read_image
 from .reports import _style, load_options
 
@@ -61,10 +63,11 @@ NOT_LATER = "by this split, what is held back is not later than the rest"
 
 def read_data(
     data: str,
-    encoder: str = "",  # text encoder by name or folder; "": the packaged one
+    encoder: str | None = "",  # text encoder by name or folder; "": the packaged one; None: none
     **options,  # options of `load`; empty ones count as not given
 ) -> tuple[Dataset, list[str]]:
-    "Read and encode what a report is about; with it what had to be left out, each with its reason."
+    """Read what a report is about and, unless encoder is None, encode it; with it what had to be
+    left out, each with its reason."""
     import matplotlib.pyplot as plt
 
     plt.rcParams["text.parse_math"] = False  # a folder's name or a title may hold dollar signs
@@ -79,7 +82,7 @@ def read_data(
         if encoder
         else None
     )
-    if ds.modalities:
+    if ds.modalities and encoder is not None:
         try:
             # what it prints stands below
             with contextlib.redirect_stdout(sys.stderr):
@@ -265,6 +268,25 @@ def best_blend(
     mixes = {w: Blend([base, second], [1.0, w]) for w in weights}
     best, valid = choose_on_validation(mixes, dataset, metric, users)
     return mixes[best], pd.Series(valid, name=metric, index=list(mixes), dtype=float)
+
+# %% ../../nbs/16_report/2_evidence.ipynb #162beside1
+@dataclass(eq=False, repr=False)
+class Beside(Recommender):
+    "Two recommenders beside each other, with the weight of the second that ranks validation best."
+
+    base: Recommender
+    second: Recommender
+    metric: str = "ndcg@20"
+    weights: Sequence[float] = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
+
+    def _fit(self, dataset: Dataset) -> None:
+        parts = self.base.fit(dataset), self.second.fit(dataset)
+        mix, tried = best_blend(*parts, dataset, self.weights, self.metric)
+        self.weight_ = float(mix.weights[1])
+        self.tried_ = tried.to_numpy(float)
+
+    def _score(self, rows):
+        return Blend([self.base, self.second], [1.0, self.weight_]).score(rows)
 
 # %% ../../nbs/16_report/2_evidence.ipynb #64295829
 def show_how_made(dataset: Dataset, *notes: str) -> None:  # notes: what is special to this report

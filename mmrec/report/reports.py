@@ -462,7 +462,7 @@ def load_options(options: dict) -> dict:  # parameters of a report
 
 
 # a page that takes its data as it is given
-READS = re.compile(r"\bds(?:, left_out)? = (?:load|read_data)\(\s*data\b")
+READS = re.compile(r"\bds(?:, left_out)? = (?:load|read_\w+)\(\s*data\b")
 
 
 # most: bytes of tables that are read beforehand
