@@ -38,7 +38,7 @@ setup(
     package_dir={"mmrec.nbs": "nbs"},
     package_data={
         "mmrec": ["py.typed", "*.pyi", "*/*.pyi", "*/static/*"],
-        "mmrec.nbs": ["**/*.ipynb", "benchmarks/*.json"],
+        "mmrec.nbs": ["**/*.ipynb", "*/*.json"],
     },
     install_requires=cfg["requirements"].split(),
     extras_require=extras,

@@ -3,7 +3,7 @@ first error.
 
     python .ci/rerun.py               those that `python .ci/sync.py --stale` lists
     python .ci/rerun.py nbs/X.ipynb   these
-    python .ci/rerun.py --kept        kept runs on public data, nbs/benchmarks/*.json (long)
+    python .ci/rerun.py --kept        kept runs on public data, nbs/*/*.json (long)
 
 A page that is done is saved at once, so the command can be stopped and started again.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import nbformat
 
-from sync import clean, root, stale_pages
+from sync import clean, kept_page, root, stale_pages
 
 
 def rerun(page: Path) -> None:
@@ -34,7 +34,7 @@ def rerun(page: Path) -> None:
 
 
 def keep(file: Path) -> None:
-    "Run the report that a kept run names, with its parameters, and write down what it found."
+    "Run the page that a kept run names, with its parameters, and write down what it found."
     from mmrec.data.provenance import page_cells
     from mmrec.report.reports import read_record, report, package_versions
 
@@ -57,12 +57,18 @@ def keep(file: Path) -> None:
     file.write_text(text + "\n", encoding="utf-8")
 
 
+def shown_on(file: Path) -> Path:
+    "The page that shows a kept run: of a report one of the benchmarks, else the lesson itself."
+    if file.parent.name == "benchmarks":
+        return file.parent / "public.ipynb"
+    return kept_page(json.loads(file.read_text("utf-8")))
+
+
 def main() -> int:
     sys.path.insert(0, str(root))
     kept, given = "--kept" in sys.argv, [Path(a).resolve() for a in sys.argv[1:] if a != "--kept"]
     wanted = given or [p for p in stale_pages() if kept == (p.suffix == ".json")]
-    if any(p.suffix == ".json" for p in wanted):
-        wanted.append(root / "nbs" / "benchmarks" / "public.ipynb")  # shows them
+    wanted += dict.fromkeys(shown_on(p) for p in wanted if p.suffix == ".json")
     for page in wanted:
         start = time.perf_counter()
         try:

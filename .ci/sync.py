@@ -206,7 +206,8 @@ CHAPTERS, CHAPTERS_END = "<!-- chapters -->", "<!-- end of chapters -->"
 def write_index() -> None:
     "The table of chapters, and the figures of the index as the kept runs have them."
     path = root / "nbs" / "index.ipynb"
-    nb, runs = nbformat.read(path, 4), {f.stem: run for f, run in kept_runs().items()}
+    kept = {f: run for f, run in kept_runs().items() if f.parent.name == "benchmarks"}
+    nb, runs = nbformat.read(path, 4), {f.stem: run for f, run in kept.items()}
     for cell in nb.cells:
         between = f"(?s){re.escape(CHAPTERS)}.*?{re.escape(CHAPTERS_END)}"
         if CHAPTERS in cell.source:
@@ -335,18 +336,22 @@ def stale_pages() -> dict[Path, tuple[int, list[str]]]:
 
 
 def kept_runs() -> dict[Path, dict]:
-    "Runs of a report with other parameters than its defaults, whose results are kept as JSON."
-    return {
-        f: json.loads(f.read_text("utf-8"))
-        for f in sorted((root / "nbs" / "benchmarks").glob("*.json"))
-    }
+    "Runs of a page with other parameters than its defaults, whose results are kept as JSON."
+    files = sorted((root / "nbs").glob("*/*.json"))
+    return {f: json.loads(f.read_text("utf-8")) for f in files}
+
+
+def kept_page(run: dict) -> Path:
+    "The page whose run it is: a report by its name, a lesson by chapter and name."
+    at = run["report"] if "/" in run["report"] else f"reports/{run['report']}"
+    return root / "nbs" / f"{at}.ipynb"
 
 
 def kept_cells(run: dict) -> list[str]:
-    "The code cells that a kept run had: those of the report, and its parameters."
+    "The code cells that a kept run had: those of the page, and its parameters."
     from mmrec.data.provenance import page_cells
 
-    nb = json.loads((root / "nbs" / "reports" / f"{run['report']}.ipynb").read_text("utf-8"))
+    nb = json.loads(kept_page(run).read_text("utf-8"))
     cells, head = (
         page_cells(nb)[0],
         next(

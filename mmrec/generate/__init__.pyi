@@ -29,6 +29,8 @@ from .new_items import validation_of_new as validation_of_new
 from .new_items import best_on_new_items as best_on_new_items
 from .diffusion import kept_schedule as kept_schedule
 from .diffusion import DiffRec as DiffRec
+from .worth import worth_table as worth_table
+from .worth import worth_said as worth_said
 from .language import PROMPTS as PROMPTS
 from .language import LanguageModel as LanguageModel
 from .language import LocalModel as LocalModel

@@ -5,7 +5,7 @@ __all__ = ['PROMPTS', 'LanguageModel', 'LocalModel', 'tiny_model', 'RemoteModel'
            'written_descriptions', 'taste_sentence', 'cold_catalogue']
 
 # %% ../../nbs/11_generate/1_language_models.ipynb #ced22f5f
-import copy, hashlib, http.client, json, os, time, urllib.error, urllib.request
+import copy, hashlib, http.client, json, logging, os, time, urllib.error, urllib.request
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, Sequence
@@ -19,7 +19,7 @@ from ..data.dataset import Dataset, Features, split_cold
 from ..data.storage import cache_dir, write_atomic
 from ..encode.encoders import weights_hash
 from ..encode.pretrained import locate
-from ..environment import MMRecError, Unsupported
+from ..environment import MMRecError, Unsupported, need
 from ..preprocess.media import clean_text
 
 # %% ../../nbs/11_generate/1_language_models.ipynb #98974d77
@@ -130,6 +130,7 @@ class LocalModel(_Likelihood):
         model: Any = None,  # instead of a name: a model and its tokenizer
         tokenizer: Any = None,
         chat: bool = True,  # ask as a turn of a conversation; False: as a text to be continued
+        quantise: str | None = None,  # weights rounded as they are read: 8bit or 4bit
     ):
         self.name, self.batch_size, self.chat = name, batch_size, chat
         whole_number(batch_size, "LocalModel: batch_size")
@@ -138,16 +139,22 @@ class LocalModel(_Likelihood):
             self.device = torch.device(device) if device else best_device()
         except (RuntimeError, TypeError):
             raise MMRecError(f"device={device!r:.40}: cpu, cuda or mps is wanted") from None
+        if model is not None and quantise:
+            raise MMRecError("LocalModel: quantise= rounds a named model as it is read, not model=")
         if model is None:
-            model, tokenizer = _load_causal(name)
-        self.model, self.tokenizer = model.eval().to(self.device), tokenizer
+            model, tokenizer = _load_causal(name, quantise, self.device)
+        # what is rounded is read to its device, and packed anew when first used
+        self.model = model.eval() if quantise else model.eval().to(self.device)
+        self.tokenizer, self.quantise = tokenizer, quantise
+        self._read = f"{weights_hash(model)}-{quantise}" if quantise else ""
         self.context = min(context, int(getattr(model.config, "max_position_embeddings", context)))
 
     @property
     def fingerprint(self) -> str:
-        "Of the name, all weights, the context, and whether it is asked as in a conversation."
+        "Of name, weights and their bits, context, and whether it is asked as in a conversation."
         asked = "" if self.chat else "-plain"
-        return f"{Path(self.name).name}-{weights_hash(self.model)}-{self.context}{asked}"
+        weights = self._read or weights_hash(self.model)
+        return f"{Path(self.name).name}-{weights}-{self.context}{asked}"
 
     @torch.inference_mode()
     def generate(self, prompts: Sequence[str], max_tokens: int = 48) -> list[str]:
@@ -180,12 +187,15 @@ class LocalModel(_Likelihood):
         return torch.nn.functional.normalize(torch.cat(out), dim=1).numpy()
 
 # %% ../../nbs/11_generate/1_language_models.ipynb #06b4a9fd
-def _load_causal(name: str) -> tuple[Any, Any]:
+def _load_causal(
+    name: str, quantise: str | None = None, device: str | torch.device = "cpu"
+) -> tuple[Any, Any]:
     "Model with its layer of words, and tokenizer, from a packaged name, a folder or the hub."
     from transformers import AutoModelForCausalLM, AutoTokenizer
-    from transformers.utils import logging
+    from transformers.utils.logging import disable_progress_bar
 
-    logging.disable_progress_bar()
+    disable_progress_bar()
+    rounded = _rounded(quantise, torch.device(device)) if quantise is not None else {}
     if not isinstance(name, (str, Path)) or len(str(name)) > 1000:
         raise MMRecError(f"model {name!r:.60}: a packaged name, a folder or a hub id is wanted")
     file = Path(name)
@@ -195,9 +205,11 @@ def _load_causal(name: str) -> tuple[Any, Any]:
     how: dict[str, Any] = {"local_files_only": True}
     if packed and (alone or not (folder / "config.json").exists()):
         how["gguf_file"] = packed[0].name
+        if quantise:
+            raise MMRecError(f"model {name!r} is a GGUF file, rounded already: leave quantise out")
     try:
         read: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, output_loading_info=True, **how
+            folder, **{"dtype": torch.float32} | rounded, output_loading_info=True, **how
         )
         model, found = read
         # what is not in the file would be drawn at random, and nobody would see it
@@ -205,10 +217,29 @@ def _load_causal(name: str) -> tuple[Any, Any]:
             raise ValueError(f"{len(lost)} weights are not in its files, as {lost[0]}")
         if not all(p.isfinite().all() for p in model.parameters()):
             raise ValueError("weights that are no numbers")
+        if quantise:  # a width that a block does not divide is found out here, not at a request
+            with torch.no_grad():
+                model(input_ids=torch.zeros(1, 2, dtype=torch.long, device=device))
         return model.requires_grad_(False), AutoTokenizer.from_pretrained(folder, **how)
     except Exception as e:  # a damaged file ends in whatever the library that reads it raises
         said = " ".join(str(e).split())[:100] or type(e).__name__
         raise MMRecError(f"model {name!r} is no language model ({said})") from None
+
+# %% ../../nbs/11_generate/1_language_models.ipynb #9a110001
+def _rounded(quantise: str, device: torch.device) -> dict[str, Any]:
+    "What `from_pretrained` is told to round the weights as it reads them."
+    if quantise not in ("8bit", "4bit"):
+        raise MMRecError(f"quantise={quantise!r:.40}: 8bit or 4bit is wanted")
+    if device.type not in ("cuda", "cpu"):
+        raise MMRecError(f"quantise={quantise!r} needs device='cuda' or 'cpu', not {device.type}")
+    need("bitsandbytes"), need("accelerate")
+    from transformers import BitsAndBytesConfig
+
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it tells of each cast
+    number = torch.float16 if device.type == "cuda" else torch.float32
+    four = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": number}
+    config = BitsAndBytesConfig(**{f"load_in_{quantise}": True}, **four)
+    return {"quantization_config": config, "device_map": {"": str(device)}, "dtype": number}
 
 
 def _plain(end: int, max_tokens: int) -> Any:
