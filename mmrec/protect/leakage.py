@@ -90,13 +90,15 @@ def likelihood_ratio(
     signal: Float[np.ndarray, "models people"],
     inside: Bool[np.ndarray, "models people"],
     per_person: bool = True,  # False: one pair of means for all (Shokri et al. 2017)
+    target: Float[np.ndarray, "models people"] | None = None,  # what is judged; None: signal
 ) -> Float[np.ndarray, "models people"]:
     """Log-likelihood ratio of 'learned from this person' for each target model, from all the others
-    as shadow models (LiRA, Carlini et al. 2022); NaN signals stay NaN."""
+    as shadow models (LiRA, Carlini et al. 2022); NaN signals stay NaN. The signals of the targets
+    are `target` where they answer otherwise than the shadows do."""
     signal, out = np.asarray(signal, float), []
     if signal.shape != np.shape(inside) or len(signal) < 4:
         raise MMRecError(f"likelihood_ratio: {signal.shape}; four models or more, and who is in")
-    for m, t in enumerate(signal):
+    for m, t in enumerate(signal if target is None else np.asarray(target, float)):
         others = np.delete(np.arange(len(signal)), m)
         s, member, known = signal[others], np.asarray(inside)[others], ~np.isnan(signal[others])
         ratio = np.zeros(len(t))
@@ -138,22 +140,25 @@ def attack_quality(
     rates: tuple[float, ...] = (0.001, 0.01),
     draws: int = 300,
     seed: int = 0,
+    less: Float[np.ndarray, "n"] | None = None,  # another attack's score for the same
 ) -> pd.DataFrame:
     """AUC and true positives at these rates of false positives, with 95 % intervals over people
-    (columns value, low, high); NaN where there are fewer than 1/rate others."""
+    (columns value, low, high); NaN where there are fewer than 1/rate others. With `less` all of it
+    is the difference from that attack, on the same people drawn again."""
     score, member = np.asarray(score, float), np.asarray(member, bool)
     person = np.arange(len(score)) if person is None else np.asarray(person)
-    there = ~np.isnan(score)
-    score, member, person = (
-        score[there],
-        member[there],
-        np.unique(person[there], return_inverse=True)[1],
-    )
+    both = np.stack([score] if less is None else [score, np.asarray(less, float)])
+    there = ~np.isnan(both).any(0)
+    both, member = both[:, there], member[there]
+    person = np.unique(person[there], return_inverse=True)[1]
+
+    def one(s, w):
+        false, hit = roc(s, member, w)
+        at = [hit[np.searchsorted(false, r + 1e-12, "right") - 1] for r in rates]
+        return np.array([np.trapezoid(hit, false), *at])
 
     def measured(w):
-        false, hit = roc(score, member, w)
-        at = [hit[np.searchsorted(false, r + 1e-12, "right") - 1] for r in rates]
-        return [np.trapezoid(hit, false), *at]
+        return one(both[0], w) - (one(both[1], w) if less is not None else 0)
 
     value = measured(None)
     n, rng = person.max() + 1, np.random.default_rng(seed)
@@ -185,19 +190,23 @@ def membership_attack(
     models: int = 16,
     folds: int = 4,
     seed: int = 0,
+    asks: int = 1,  # times each history is taken apart anew; the mean is the signal
+    shadow: Callable[[], Recommender] | None = None,  # what the attacker believes; None: make
 ) -> pd.DataFrame:
     """Fit models on halves of the people and ask each about everybody: a line per model and person
     with `member`, `signal`, `ratio` (LiRA) and `common` (one pair of means)."""
     inside = people_halves(dataset.n_users, models, seed)
-    signal = np.stack(
-        [
-            membership_signal(make().fit(without_people(dataset, ~i)), dataset.train, folds, seed)
-            for i in inside
-        ]
-    )
+
+    def signals(kind):
+        fitted = [kind().fit(without_people(dataset, ~i)) for i in inside]
+        one = lambda m, s: membership_signal(m, dataset.train, folds, s)
+        return np.stack([np.mean([one(m, seed + a) for a in range(asks)], 0) for m in fitted])
+
+    signal = signals(make)
+    believed = signal if shadow is None else signals(shadow)
     model, person = np.indices(inside.shape).reshape(2, -1)
     told = {
-        n: likelihood_ratio(signal, inside, p).ravel()
+        n: likelihood_ratio(believed, inside, p, signal).ravel()
         for n, p in (("ratio", True), ("common", False))
     }
     out = pd.DataFrame({"model": model, "person": person, "member": inside.ravel()})
