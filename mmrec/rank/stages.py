@@ -16,6 +16,7 @@ from ..data.basics import whole_number
 from ..data.dataset import Dataset
 from ..environment import MMRecError
 from ..evaluate.blockwise import top_k
+from ..preprocess.columns import _categories
 from mmrec.recommend.recommender import (
     NotFittedError,
     Recommender,
@@ -84,7 +85,8 @@ def _column(dataset: Dataset, column: str, who: str) -> pd.Series:
 @dataclass(eq=False, repr=False)
 class Only(Reranker):
     """Hard rule: only items whose `column` is one of `among`, is none of `but`, and lies between
-    `least` and `most` (each where given); an item without a value does not pass."""
+    `least` and `most` (each where given); an item without a value does not pass. A cell with
+    several values (a list, or a|b) is one of `among` or of `but` if any of them is."""
 
     column: str
     _: KW_ONLY
@@ -107,10 +109,14 @@ class Only(Reranker):
 
     def _passing(self, v: pd.Series) -> Bool[np.ndarray, "items"]:
         ok, word = v.notna(), v.astype(str)
+        parts = [[] if self.column == "item_id" else _categories(c) for c in v]
+        has_one = lambda named: np.array(
+            [not {str(x) for x in named}.isdisjoint([w, *p]) for w, p in zip(word, parts)], bool
+        )
         if self.among is not None:
-            ok &= word.isin([str(x) for x in self.among])
+            ok &= has_one(self.among)
         if self.but is not None:
-            ok &= ~word.isin([str(x) for x in self.but])
+            ok &= ~has_one(self.but)
         if self.least is not None or self.most is not None:
             number = pd.to_numeric(v, errors="coerce")
             low = -np.inf if self.least is None else self.least

@@ -19,9 +19,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from mmrec.data.readers import MEDIA
+from mmrec.data.readers import MEDIA, MODALITIES
 from mmrec.environment import MMRecError, UnknownId
 from mmrec.evaluate.blockwise import top_k
+from mmrec.preprocess.columns import _categories
 from mmrec.serve.bundle import VIEWS, Bundle, ExactIndex, Space, encoder_of, shrink_media
 
 # %% ../../nbs/14_serve/2_answers.ipynb #94566a70
@@ -66,6 +67,13 @@ def as_number(value) -> float | None:
         return float("inf") if value > 0 else float("-inf")
 
 # %% ../../nbs/14_serve/2_answers.ipynb #5e000001
+def values_in(cell, whole: bool) -> list:
+    "What one cell holds: of a list its elements, of a|b (unless taken as a whole) a and b."
+    if isinstance(cell, LISTS):
+        return list(cell)
+    return _categories(cell) if isinstance(cell, str) and "|" in cell and not whole else [cell]
+
+
 def make_facet(column: pd.Series) -> Facet:
     "What a column holds, and where."
     n, cells = len(column), column.to_numpy(dtype=object)
@@ -77,17 +85,17 @@ def make_facet(column: pd.Series) -> Facet:
     ):
         numbers = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
         return Facet("number", n, numbers)
-    several = [isinstance(c, LISTS) for c in cells[here]]
+    whole = column.name in ("item_id", "title", *MODALITIES)  # a sign in a name parts nothing
+    held = [values_in(c, whole) for c in cells[here]]
+    several = any(isinstance(c, LISTS) or v != [c] for c, v in zip(cells[here], held))
     kind = (
         "list"
-        if any(several)
+        if several
         else "flag"
         if len(here) and all(isinstance(c, (bool, np.bool_)) for c in cells[here])
         else "text"
     )
-    found = [
-        (r, comparable(v)) for r, s in zip(here, several) for v in (cells[r] if s else [cells[r]])
-    ]
+    found = [(r, comparable(v)) for r, values in zip(here, held) for v in values]
     codes, words = pd.factorize(np.array([w for _, w in found], dtype=object))
     rows = np.array([r for r, _ in found], int)
     return Facet(kind, n, rows=rows, codes=codes, words={w: i for i, w in enumerate(words)})
@@ -130,6 +138,9 @@ def _equal(f: Facet, column: str, wanted) -> Bool[np.ndarray, "items"]:
     ok = np.zeros(f.size, bool)
     texts = {comparable(w).lower() if f.kind == "flag" else comparable(w) for w in wanted}
     ok[f.rows[np.isin(f.codes, [f.words[t] for t in texts if t in f.words])]] = True
+    for t in texts if f.kind == "list" else ():
+        if "|" in t and t not in f.words and (parts := _categories(t)):  # a cell as it stands
+            ok |= np.all([_equal(f, column, p) for p in parts], axis=0)
     return ok
 
 # %% ../../nbs/14_serve/2_answers.ipynb #5e000002
@@ -272,14 +283,16 @@ def checked_metadata(bundle: Bundle, metadata: dict) -> dict:
         "number": "a number",
         "flag": "true or false",
         "text": "a text",
-        "list": "a list of texts or numbers",
+        "list": "a text or a list of texts or numbers",
     }
     fits: dict[str, Callable] = {
         "number": lambda v: (n := as_number(v)) is not None and abs(n) < np.inf,
         "flag": lambda v: isinstance(v, bool),
         "text": lambda v: isinstance(v, str),
         "list": lambda v: (
-            isinstance(v, list) and all(isinstance(x, str) or as_number(x) is not None for x in v)
+            isinstance(v, str)
+            or isinstance(v, list)
+            and all(isinstance(x, str) or as_number(x) is not None for x in v)
         ),
     }
     for c, v in metadata.items():
