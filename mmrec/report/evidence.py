@@ -3,7 +3,7 @@
 # %% auto #0
 __all__ = ['DOLLAR', 'LOSSES', 'NO_ORDER', 'NOT_LATER', 'plain_text', 'title_of', 'announce', 'read_data', 'comes_next',
            'what_is_held_out', 'item_cards', 'show_answer', 'interval_words', 'with_intervals', 'Blend',
-           'choose_on_validation', 'best_blend', 'Beside', 'show_how_made']
+           'choose_on_validation', 'best_blend', 'Mixed', 'show_how_made']
 
 # %% ../../nbs/16_report/2_evidence.ipynb #38628c1a
 import base64, contextlib, html, io, re, sys
@@ -271,7 +271,7 @@ def best_blend(
 
 # %% ../../nbs/16_report/2_evidence.ipynb #162beside1
 @dataclass(eq=False, repr=False)
-class Beside(Recommender):
+class Mixed(Recommender):
     "Two recommenders beside each other, with the weight of the second that ranks validation best."
 
     base: Recommender

@@ -28,7 +28,7 @@ from ..protect.pseudonyms import LEAST, hide_small_groups, pseudonym
 from ..rank.stages import Reranker, TwoStage
 from ..recommend.recommender import ContentKNN, ItemKNN, Popular, Recommender
 from mmrec.report.evidence import (
-    Beside, choose_on_validation, interval_words, item_cards, plain_text, read_data, title_of,
+    Mixed, choose_on_validation, interval_words, item_cards, plain_text, read_data, title_of,
     what_is_held_out, with_intervals,
 )  # fmt: skip
 
@@ -248,7 +248,7 @@ def why(s: Study, user: int, item: int) -> str:
 def _reason(model: Any, d: Dataset, user: int, item: int) -> str:
     mine = model.train_[[user]].indices
     near = lambda score: title_of(d, mine[int(score.argmax())])[:40]
-    if isinstance(model, Beside):  # the voice that says more for it
+    if isinstance(model, Mixed):  # the voice that says more for it
         said = [m.score(np.array([user]))[0] for m in (model.base, model.second)]
         a, b = (float((v[item] - v.mean()) / v.std().clamp(min=1e-9)) for v in said)
         speaks = model.base if a >= model.weight_ * b else model.second
