@@ -30,11 +30,12 @@ from ..recommend.recommender import content_vectors
 # %% ../../nbs/15_protect/1_forgetting.ipynb #f58c6a57
 def _gone(known: Iterable[str], ids: str | Iterable[str], what: str) -> Int[np.ndarray, "gone"]:
     "Rows of those to forget, each once; one line for who is not there."
-    ids = [ids] if isinstance(ids, (str, bytes)) or np.isscalar(ids) else list(ids)
-    rows = pd.Index(list(known)).get_indexer([str(i) for i in ids])
+    ids = [ids] if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable) else list(ids)
+    at = {i: row for row, i in enumerate(known)}
+    rows = np.array([at.get(str(i), -1) for i in ids], int)
     if (rows < 0).any():
-        lost = str(ids[int(np.argmin(rows))])[:80]
-        raise UnknownId(f"forget: {what} '{lost}' is not there; nothing was changed")
+        lost = ascii(str(ids[int(np.argmin(rows))])[:80])
+        raise UnknownId(f"forget: {what} {lost} is not there; nothing was changed")
     return np.unique(rows)
 
 
@@ -196,6 +197,8 @@ def forget(
 ) -> Recommender:
     """A fitted model without these people and items, equal to one fitted without them; Unsupported
     where there is no exact rule, UnknownId for who is not there."""
+    if not isinstance(model, Recommender):
+        raise MMRecError(f"forget: a fitted recommender is wanted, no {type(model).__name__}")
     model._fitted()
     own: Any = copy.copy(model)
     if hasattr(own, "forget"):  # it was prepared for that
@@ -305,7 +308,8 @@ class Sharded(_AroundOne):
         self.model, self.shards, self.seed = model, shards, seed
 
     def _fit(self, dataset):
-        whole_number(self.shards, "Sharded: shards")
+        if whole_number(self.shards, "Sharded: shards") > 10_000:
+            raise MMRecError(f"Sharded: shards={self.shards:,}; each is a model: at most 10,000")
         for s in range(self.shards):
             self._put(s, self._trained(s, dataset))
 
