@@ -5,7 +5,7 @@ __all__ = ['PROMPTS', 'LanguageModel', 'LocalModel', 'tiny_model', 'RemoteModel'
            'written_descriptions', 'taste_sentence', 'cold_catalogue']
 
 # %% ../../nbs/11_generate/1_language_models.ipynb #ced22f5f
-import copy, hashlib, http.client, json, logging, os, time, urllib.error, urllib.request
+import copy, hashlib, http.client, re, json, logging, os, time, urllib.error, urllib.request
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, Sequence
@@ -215,6 +215,7 @@ def _load_causal(
         # what is not in the file would be drawn at random, and nobody would see it
         if lost := sorted(found["missing_keys"]):
             raise ValueError(f"{len(lost)} weights are not in its files, as {lost[0]}")
+        _sizes(model.config, found["unexpected_keys"])
         if not all(p.isfinite().all() for p in model.parameters()):
             raise ValueError("weights that are no numbers")
         if quantise:  # a width that a block does not divide is found out here, not at a request
@@ -224,6 +225,19 @@ def _load_causal(
     except Exception as e:  # a damaged file ends in whatever the library that reads it raises
         said = " ".join(str(e).split())[:100] or type(e).__name__
         raise MMRecError(f"model {name!r} is no language model ({said})") from None
+
+
+def _sizes(config: Any, unused: Sequence[str]) -> None:
+    "ValueError where a size is no positive number, or layers of the files go unread."
+    for name in (
+        "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers",
+        "num_attention_heads", "num_key_value_heads", "head_dim", "max_position_embeddings",
+    ):  # fmt: skip
+        if (n := getattr(config, name, None)) is not None and not (type(n) is int and n > 0):
+            raise ValueError(f"config.json: {name}={n!r:.20}; a size is at least 1")
+    layers = [k for k in unused if re.search(r"\.(layers?|h)\.\d+\.", k) and "rotary" not in k]
+    if layers:
+        raise ValueError(f"config.json leaves out {len(layers)} weights, as {layers[0]}")
 
 # %% ../../nbs/11_generate/1_language_models.ipynb #9a110001
 def _rounded(quantise: str, device: torch.device) -> dict[str, Any]:

@@ -82,6 +82,8 @@ class Parameter:
     default: object
     help: str = ""
     test: object = None  # what the tests use instead; None: the default
+    low: float = -sys.float_info.max  # the least and the most that a number may be
+    high: float = sys.float_info.max
 
     def parse(self, text: Any) -> Any:  # as typed on a command line
         "The value of `text` in the type of the default; MMRecError if it is none."
@@ -118,6 +120,10 @@ class Parameter:
                 f"parameter '{self.name}': {text!r} is not of type {kind.__name__}; "
                 f"the default is {self.default!r}{several}"
             )
+        if kind in (int, float) and not self.low <= value <= self.high:
+            wide = max(abs(self.low), abs(self.high)) == sys.float_info.max
+            wanted = "a finite number" if wide else f"a number from {self.low:g} to {self.high:g}"
+            raise MMRecError(f"parameter '{self.name}': {str(text)[:40]}; {wanted} is wanted")
         return value
 
 # %% ../../nbs/16_report/1_reports.ipynb #1407d988
@@ -156,11 +162,13 @@ def parameters(notebook: str | Path) -> dict[str, Parameter]:  # path of a noteb
     for line in source.splitlines():
         if not (m := re.match(r"(\w+)\s*(?::[^=]+)?=\s*(.+?)(?:\s+#\s*(.*))?$", line)):
             continue
-        note, test = m[3] or "", None
+        note, test, bounds = m[3] or "", None, list[float]()
         try:
             if t := re.search(r"\s*\[test:\s*(.+)\]\s*$", note):
                 note, test = note[: t.start()], ast.literal_eval(t[1])
-            found[m[1]] = Parameter(m[1], ast.literal_eval(m[2]), note, test)
+            if b := re.search(r"\s*\[(-?[\d.e]+) to (-?[\d.e]+)\]\s*$", note):
+                note, bounds = note[: b.start()], [float(b[1]), float(b[2])]
+            found[m[1]] = Parameter(m[1], ast.literal_eval(m[2]), note, test, *bounds)
         except (ValueError, SyntaxError):
             raise MMRecError(
                 f"{Path(notebook).name}: parameter '{m[1]}' needs a plain value, not an expression"
@@ -414,9 +422,10 @@ def _new_folder(path) -> Path:
         with tempfile.TemporaryFile(dir=path) as f:
             f.write(bytes(4096))
             f.flush()
-    except OSError as e:
+    except (OSError, ValueError) as e:  # a name with a zero byte is no name
+        why = getattr(e, "strerror", None) or str(e)
         raise MMRecError(
-            f"--out {str(path)[:200]}: nothing can be written there ({e.strerror}); "
+            f"--out {ascii(str(path)[:200])}: nothing can be written there ({why}); "
             f"make room or name another folder"
         ) from None
     return Path(path)
@@ -920,6 +929,8 @@ def _serve(a, typed: bool) -> int:  # typed: on a command line, which others can
         raise MMRecError(
             f"--port {a.port}: a whole number from 1 to 65535 is wanted (0: any that is free)"
         )
+    if not re.fullmatch(r"[\w.:%-]+", a.host, re.ASCII):
+        raise MMRecError(f"--host {ascii(a.host)[:80]}: a name or an address is wanted")
     if not os.path.exists(a.bundle) and not any(
         Path(a.bundle).absolute().parent.glob(f".{Path(a.bundle).name[:200]}.*.old")
     ):
