@@ -122,7 +122,8 @@ class Parameter:
             )
         if kind in (int, float) and not self.low <= value <= self.high:
             wide = max(abs(self.low), abs(self.high)) == sys.float_info.max
-            wanted = "a finite number" if wide else f"a number from {self.low:g} to {self.high:g}"
+            low, high = (f"{x:,.12g}" for x in (self.low, self.high))
+            wanted = "a finite number" if wide else f"a number from {low} to {high}"
             raise MMRecError(f"parameter '{self.name}': {str(text)[:40]}; {wanted} is wanted")
         return value
 
