@@ -274,19 +274,19 @@ def best_blend(
 class Mixed(Recommender):
     "Two recommenders beside each other, with the weight of the second that ranks validation best."
 
-    base: Recommender
+    first: Recommender
     second: Recommender
     metric: str = "ndcg@20"
     weights: Sequence[float] = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
 
     def _fit(self, dataset: Dataset) -> None:
-        parts = self.base.fit(dataset), self.second.fit(dataset)
+        parts = self.first.fit(dataset), self.second.fit(dataset)
         mix, tried = best_blend(*parts, dataset, self.weights, self.metric)
         self.weight_ = float(mix.weights[1])
         self.tried_ = tried.to_numpy(float)
 
     def _score(self, rows):
-        return Blend([self.base, self.second], [1.0, self.weight_]).score(rows)
+        return Blend([self.first, self.second], [1.0, self.weight_]).score(rows)
 
 # %% ../../nbs/16_report/2_evidence.ipynb #64295829
 def show_how_made(dataset: Dataset, *notes: str) -> None:  # notes: what is special to this report
