@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int
 from scipy.optimize import minimize
 from torch import Tensor, nn
 
+from ..data.basics import rows_of
 from ..data.dataset import Dataset, Features
 from ..data.logs import EpsilonGreedyPolicy, Policy, VisitState
 from .learning import VisitLog
@@ -100,6 +101,7 @@ def mixed_slates(
     spread: float | np.ndarray,
 ) -> Int[np.ndarray, "n slate"]:
     "Slates item by item: likely clicks, less what repeats the past and the rest of the slate."
+    users = rows_of(users, len(model.clicks), "users", as_given=True)
     weight, spread = (np.broadcast_to(x, len(users))[:, None] for x in (weight, spread))
     clicks, row, k = model.clicks[users], np.arange(len(users)), len(model.examined)
     worth, slates = clicks - weight * repeated, np.empty((len(users), k), np.int64)
@@ -115,6 +117,7 @@ def imagined_clicks(
     model: VisitorModel, users: np.ndarray, repeated: np.ndarray, step: int, mix: Mix
 ) -> Float[np.ndarray, "n"]:
     "Clicks from here to the end of the visit, if a mix picks all slates from here on."
+    users = rows_of(users, len(model.clicks), "users", as_given=True)
     there, earned = np.ones(len(users)), np.zeros(len(users))
     for _ in range(step, model.longest):
         slates = mixed_slates(model, users, repeated, *mix)

@@ -16,6 +16,7 @@ import numpy as np, pandas as pd, torch
 from jaxtyping import Int
 from scipy.stats import norm
 
+from ..data.basics import rows_of
 from ..data.dataset import Dataset, Features
 from ..environment import MMRecError
 from ..evaluate.ranking import bootstrap, compare, evaluate, holm
@@ -128,6 +129,7 @@ def study(
     users: Int[np.ndarray, "some"] | None = None,  # the people asked about; None: all
 ) -> Study:
     "Fit, judge, choose on validation, and make everybody's list."
+    users = None if users is None else rows_of(users, dataset.n_users, "users")
     plain: dict[str, Any] = {"most chosen": Popular(), "chosen together": ItemKNN()}
     if dataset.features:
         plain["content"] = ContentKNN()
@@ -249,9 +251,9 @@ def _reason(model: Any, d: Dataset, user: int, item: int) -> str:
     mine = model.train_[[user]].indices
     near = lambda score: title_of(d, mine[int(score.argmax())])[:40]
     if isinstance(model, Mixed):  # the voice that says more for it
-        said = [m.score(np.array([user]))[0] for m in (model.base, model.second)]
+        said = [m.score(np.array([user]))[0] for m in (model.first, model.second)]
         a, b = (float((v[item] - v.mean()) / v.std().clamp(min=1e-9)) for v in said)
-        speaks = model.base if a >= model.weight_ * b else model.second
+        speaks = model.first if a >= model.weight_ * b else model.second
         return _reason(speaks, d, user, item)
     if hasattr(model, "reason") and (said := model.reason(user, item)):
         return said
