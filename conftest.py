@@ -17,13 +17,11 @@ FIRST = (
 
 
 def pytest_xdist_auto_num_workers(config):
-    """One worker more than cores, since some notebooks wait for services, clusters and clocks; a
-    single notebook runs in this process."""
+    "As many workers as cores; a single notebook runs in this process."
     named = [a for a in config.args if a.endswith(".ipynb")]
     if len(named) == len(config.args) == 1:
         return 0
-    there = hasattr(os, "sched_getaffinity")
-    return 1 + (len(os.sched_getaffinity(0)) if there else os.cpu_count() or 1)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def pytest_configure(config):
