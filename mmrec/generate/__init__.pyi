@@ -26,6 +26,7 @@ from .new_items import denoised as denoised
 from .new_items import spread_ratio as spread_ratio
 from .new_items import NewItems as NewItems
 from .new_items import validation_of_new as validation_of_new
+from .new_items import best_of_grid as best_of_grid
 from .new_items import best_on_new_items as best_on_new_items
 from .diffusion import kept_schedule as kept_schedule
 from .diffusion import DiffRec as DiffRec
@@ -39,6 +40,8 @@ from .language import RemoteModel as RemoteModel
 from .language import CachedModel as CachedModel
 from .language import language_features as language_features
 from .language import written_descriptions as written_descriptions
+from .language import written_tags as written_tags
+from .language import tags_in as tags_in
 from .language import taste_sentence as taste_sentence
 from .language import cold_catalogue as cold_catalogue
 from .retrieval import MOST_DIGIT as MOST_DIGIT

@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['PROMPTS', 'LanguageModel', 'LocalModel', 'tiny_model', 'RemoteModel', 'CachedModel', 'language_features',
-           'written_descriptions', 'taste_sentence', 'cold_catalogue']
+           'written_descriptions', 'written_tags', 'tags_in', 'taste_sentence', 'cold_catalogue']
 
 # %% ../../nbs/11_generate/1_language_models.ipynb #ced22f5f
 import copy, hashlib, http.client, re, json, logging, os, time, urllib.error, urllib.request
@@ -539,14 +539,37 @@ def written_descriptions(
     dataset: Any, model: LanguageModel, rows: Sequence[int], source: str = "title"
 ) -> dict[int, str]:
     "One sentence about each item, guessed from its title; rows without a title have none."
-    asked = rows_of(rows, dataset.n_items, "written_descriptions rows", as_given=True)
+    ask = 'Describe the item with this title in one short sentence. Title: "{}"'
+    said = _from_titles(dataset, model, rows, source, ask, 40)
+    return {r: t for r, s in said.items() if (t := clean_text(s, 300))}
+
+
+def written_tags(
+    dataset: Any, model: LanguageModel, rows: Sequence[int], source: str = "title", most: int = 5
+) -> dict[int, list[str]]:
+    "At most so many tags of each item, guessed from its title; rows without one are left out."
+    ask = 'List five short tags for the item with this title, with commas. Title: "{}"'
+    said = _from_titles(dataset, model, rows, source, ask, 24)
+    return {r: t for r, s in said.items() if (t := tags_in(s)[: whole_number(most, "most")])}
+
+
+def tags_in(text: str) -> list[str]:
+    "Tags of a list that was written: apart at commas and lines, without marks, each once."
+    parts = re.split("[,;]", clean_text(text.replace("\n", ", "), 600).lower())
+    tags = (p[:40].strip(" .-*#:\"'0123456789") for p in parts)
+    return list(dict.fromkeys(t for t in tags if t and len(t.split()) <= 4))
+
+
+def _from_titles(
+    dataset: Any, model: LanguageModel, rows: Sequence[int], source: str, ask: str, tokens: int
+) -> dict[int, str]:
+    asked = rows_of(rows, dataset.n_items, "rows", as_given=True)
     column = _words(dataset, source)
     titles = {int(r): t for r in asked if (t := _quoted(column.iloc[int(r)], 200))}
-    ask = 'Describe the item with this title in one short sentence. Title: "{}"'
-    said = model.generate([ask.replace("{}", t) for t in titles.values()], 40) if titles else []
-    return {r: s for r, t in zip(titles, said) if (s := clean_text(t, 300))}
+    prompts = [ask.replace("{}", t) for t in titles.values()]
+    return dict(zip(titles, model.generate(prompts, tokens) if titles else []))
 
-
+# %% ../../nbs/11_generate/1_language_models.ipynb #e73fb9da
 def taste_sentence(titles: Sequence[str], model: LanguageModel, newest: int = 10) -> str:
     "What a person likes, in one sentence, from the newest titles that were chosen; '' from none."
     some = [t for x in titles if (t := _quoted(str(x), 100))][-newest:]

@@ -50,7 +50,7 @@ class LikelihoodRanker(Sequential):
     seed: int = 0
 
     def _learn(self, dataset, h, chosen=None):
-        self.first_ = clone(self.retriever or ItemKNN()).fit(dataset)
+        self.first_, self._read_alone = clone(self.retriever or ItemKNN()).fit(dataset), {}
         column = next((c for c in ("title", "text") if c in dataset.items), None)
         if column is None:
             raise MMRecError(f"LikelihoodRanker: items of {dataset.name} have no title and no text")
@@ -72,9 +72,18 @@ class LikelihoodRanker(Sequential):
         lines = [f" {self.titles_[i]}\n" for i in named]
         s = lm.log_likelihood(before + chosen_text(self._lines(history)), lines)
         if self.calibrate:
-            s = s - lm.log_likelihood(before + chosen_text([]), lines)
+            s = s - self._alone(lm, before, lines)
         said = dict(zip(named, s))
         return np.array([said.get(i, -np.inf) for i in items])
+
+    def _alone(self, lm: LocalModel, before: str, lines: list[str]) -> Float[np.ndarray, "items"]:
+        "What each title is worth without a history: the same for everybody, so it is read once."
+        known: dict = self.__dict__.setdefault("_read_alone", {})
+        key = lambda line: (self.model, before, line)
+        if new := [t for t in dict.fromkeys(lines) if key(t) not in known]:
+            said = lm.log_likelihood(before + chosen_text([]), new)
+            known.update({key(t): float(s) for t, s in zip(new, said)})
+        return np.array([known[key(t)] for t in lines])
 
     def _next(self, h):
         s = score_sequence(self.first_, h).clone().float()

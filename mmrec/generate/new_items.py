@@ -2,10 +2,10 @@
 
 # %% auto #0
 __all__ = ['Maker', 'VAEMaker', 'gaussian_kl', 'GANMaker', 'DiffusionMaker', 'kept_share', 'denoised', 'spread_ratio', 'NewItems',
-           'validation_of_new', 'best_on_new_items']
+           'validation_of_new', 'best_of_grid', 'best_on_new_items']
 
 # %% ../../nbs/11_generate/6_new_items.ipynb #dceacb45
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Self
@@ -285,22 +285,60 @@ def validation_of_new(
         ds = replace(ds, interactions=x.assign(split=split))
     return ds, new
 
+# %% ../../nbs/11_generate/6_new_items.ipynb #7d21a005
+def best_of_grid(
+    value: Callable[[dict], float],  # of one setting; the larger the better
+    space: Mapping[str, Sequence],  # setting -> values; all combinations are tried
+    name: str = "value",
+    beyond: int = 4,  # most steps outside of the grid
+) -> tuple[dict, pd.DataFrame]:
+    """The best combination, and what each reached; `attrs["edge"]` names the settings of positive
+    numbers whose least or largest value it is."""
+    rows = [dict(zip(space, values)) for values in product(*space.values())]
+    if not rows:
+        raise MMRecError("best_of_grid: space has a setting without values")
+    reached = [float(value(row)) for row in rows]
+    outside: list[dict] = []
+    for step in range(whole_number(beyond, "best_of_grid: beyond", 0) + 1):
+        best = rows[int(np.argmax(reached))]
+        outside = [best | {n: v} for n in space if (v := _next_outside(rows, n, best)) is not None]
+        if step == beyond or not outside:
+            break
+        rows, reached = rows + outside, reached + [float(value(row)) for row in outside]
+    table = pd.DataFrame(rows).assign(**{name: reached})
+    table.attrs["edge"] = [n for n in space if any(row[n] != best[n] for row in outside)]
+    return best, table
+
+
+def _next_outside(rows: Sequence[dict], name: str, best: dict) -> Any:
+    "The value beyond the best one, where that is the least or largest of those tried, else None."
+    tried = sorted({row[name] for row in rows}) if _positive(r[name] for r in rows) else []
+    if len(tried) < 2 or best[name] not in (tried[0], tried[-1]):
+        return None
+    edge, inner = (tried[0], tried[1]) if best[name] == tried[0] else (tried[-1], tried[-2])
+    further = edge * edge / inner
+    further = max(round(further), 1) if isinstance(edge, int) else further
+    return None if further in tried else further
+
+
+def _positive(values: Iterable) -> bool:
+    return all(type(v) in (int, float) and 0 < v < np.inf for v in values)
+
 
 def best_on_new_items(
     recommender: Any,  # the starting point; copied, never fitted itself
     dataset: Dataset,
-    space: Mapping[str, Sequence],  # setting -> values; all combinations are tried
+    space: Mapping[str, Sequence],  # as in `best_of_grid`
     metric: str = "ndcg@20",
     seed: int = 0,
+    beyond: int = 4,
 ) -> tuple[Any, pd.DataFrame]:
     "The setting that ranks validation's new items best, unfitted, and what each setting reached."
     ds, new = validation_of_new(dataset, seed=seed)
-    rows = [dict(zip(space, values)) for values in product(*space.values())]
-    if not rows:
-        raise MMRecError("best_on_new_items: space has a setting without values")
-    for row in rows:
+
+    def value(row):
         model = clone(recommender).set_params(**row).fit(ds)
-        row[metric] = on_validation(model, ds, metric, candidates=new)
-    table = pd.DataFrame(rows)
-    best = rows[int(table[metric].argmax())]
-    return clone(recommender).set_params(**{n: best[n] for n in space}), table
+        return on_validation(model, ds, metric, candidates=new)
+
+    best, table = best_of_grid(value, space, metric, beyond)
+    return clone(recommender).set_params(**best), table

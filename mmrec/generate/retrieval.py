@@ -111,10 +111,12 @@ def beam_search(
 
 # %% ../../nbs/11_generate/5_generative_retrieval.ipynb #1cac4bf0
 class TrieProcessor(LogitsProcessor):
-    "For `generate`: only digits that lead to an item; token 2 + offset of the level + digit."
+    """For `generate`: only digits that lead to an item which its row may be shown; token 2 + offset
+    of the level + digit."""
 
-    def __init__(self, trie: Trie):
+    def __init__(self, trie: Trie, allowed: Bool[Tensor, "rows items"] | None = None):
         self.trie = trie
+        self.leads = None if allowed is None else trie.leads(allowed)
         self.offset = (2 + np.r_[0, np.cumsum(trie.sizes)]).tolist()  # 0: padding, 1: begin
 
     @property
@@ -131,7 +133,13 @@ class TrieProcessor(LogitsProcessor):
         depth = input_ids.shape[1] - 1
         shut = torch.ones_like(scores, dtype=torch.bool)
         digits = slice(self.offset[depth], self.offset[depth + 1])
-        shut[:, digits] = (self.trie.child[depth][node.clamp(min=0)] < 0) | (node < 0)[:, None]
+        child = self.trie.child[depth][node.clamp(min=0)]
+        open_ = (child >= 0) & (node >= 0)[:, None]
+        if self.leads is not None:  # the beams of a row stand one below the other
+            reach = self.leads[depth + 1]
+            row = torch.arange(len(child), device=child.device) // (len(child) // len(reach))
+            open_ &= reach[row[:, None], child.clamp(min=0)]
+        shut[:, digits] = ~open_
         return scores.masked_fill(shut, -torch.inf)
 
     def node(self, written: Int[Tensor, "rows depth"]) -> Int[Tensor, "rows"]:
@@ -151,8 +159,10 @@ def generate_items(
     trie: Trie,
     k: int = 10,
     beam: int = 20,
+    allowed: Bool[Tensor, "rows items"] | None = None,  # what each row may be shown
 ) -> tuple[Int[Tensor, "rows k"], Float[Tensor, "rows k"]]:
-    "The k best items of each row by `generate` of transformers, and their log probabilities."
+    """The k best items of each row by `generate` of transformers, and their log probabilities; -1
+    and -inf where no more may be shown."""
     beam = max(k, beam)
     k = min(k, len(trie.ids))
     config = GenerationConfig(
@@ -171,7 +181,7 @@ def generate_items(
         output_scores=True,
         renormalize_logits=False,
     )
-    only = TrieProcessor(trie.to(tokens.device))
+    only = TrieProcessor(trie.to(tokens.device), allowed)
     kept, model.generation_config = model.generation_config, config
     try:
         with torch.no_grad(), warnings.catch_warnings():
@@ -184,9 +194,12 @@ def generate_items(
             )
     finally:
         model.generation_config = kept
-    node = only.node(out.sequences[:, 1 : trie.depth + 1])
-    value = out.sequences_scores.masked_fill(node < 0, -torch.inf)
-    return node.view(-1, k), value.view(-1, k)
+    node = only.node(out.sequences[:, 1 : trie.depth + 1]).view(-1, k)
+    value = out.sequences_scores.view(-1, k)
+    none = (node < 0) | (value < -1e8)  # a beam that found nothing counts as minus a billion
+    if allowed is not None:
+        none |= ~allowed.to(node.device).gather(1, node.clamp(min=0))
+    return node.masked_fill(none, -1), value.masked_fill(none, -torch.inf)
 
 # %% ../../nbs/11_generate/5_generative_retrieval.ipynb #441031bf
 class WritingNet(nn.Module):
