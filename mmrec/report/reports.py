@@ -84,6 +84,8 @@ class Parameter:
     test: object = None  # what the tests use instead; None: the default
     low: float = -sys.float_info.max  # the least and the most that a number may be
     high: float = sys.float_info.max
+    choices: tuple[str, ...] = ()  # the words that it may be, or hold; none: any
+    several: bool = False  # it may hold several of them, in a list or separated by commas
 
     def parse(self, text: Any) -> Any:  # as typed on a command line
         "The value of `text` in the type of the default; MMRecError if it is none."
@@ -125,7 +127,22 @@ class Parameter:
             low, high = (f"{x:,.12g}" for x in (self.low, self.high))
             wanted = "a finite number" if wide else f"a number from {low} to {high}"
             raise MMRecError(f"parameter '{self.name}': {str(text)[:40]}; {wanted} is wanted")
+        self._among_choices(value)
         return value
+
+    def _among_choices(self, value: Any) -> None:
+        "MMRecError where a value is none of the choices."
+        if not self.choices or value == self.default:
+            return
+        words = value if isinstance(value, list) else [value]
+        if self.several and isinstance(value, str):
+            words = [w.strip() for w in value.split(",") if w.strip()]
+        for w in words:
+            if w not in self.choices:
+                raise MMRecError(
+                    f"parameter '{self.name}': '{' '.join(str(w).split())[:40]}' is not known; "
+                    f"there are {', '.join(self.choices)}"
+                )
 
 # %% ../../nbs/16_report/1_reports.ipynb #1407d988
 def _read(notebook) -> dict:
@@ -163,13 +180,18 @@ def parameters(notebook: str | Path) -> dict[str, Parameter]:  # path of a noteb
     for line in source.splitlines():
         if not (m := re.match(r"(\w+)\s*(?::[^=]+)?=\s*(.+?)(?:\s+#\s*(.*))?$", line)):
             continue
-        note, test, bounds = m[3] or "", None, list[float]()
+        note, test, limits = m[3] or "", None, dict[str, Any]()
         try:
             if t := re.search(r"\s*\[test:\s*(.+)\]\s*$", note):
                 note, test = note[: t.start()], ast.literal_eval(t[1])
             if b := re.search(r"\s*\[(-?[\d.e]+) to (-?[\d.e]+)\]\s*$", note):
-                note, bounds = note[: b.start()], [float(b[1]), float(b[2])]
-            found[m[1]] = Parameter(m[1], ast.literal_eval(m[2]), note, test, *bounds)
+                note, limits = note[: b.start()], {"low": float(b[1]), "high": float(b[2])}
+            default = ast.literal_eval(m[2])
+            if c := re.search(r"\s*\[(one|some) of ([^\]]+)\]\s*$", note):
+                words = default if c[2] == "these" else [w.strip() for w in c[2].split(",")]
+                note, limits = note[: c.start()], {"choices": tuple(words)}
+                limits["several"] = c[1] == "some"
+            found[m[1]] = Parameter(m[1], default, note, test, **limits)
         except (ValueError, SyntaxError):
             raise MMRecError(
                 f"{Path(notebook).name}: parameter '{m[1]}' needs a plain value, not an expression"
@@ -479,8 +501,9 @@ READS = re.compile(r"\bds(?:, left_out)? = (?:load|read_\w+)\(\s*data\b")
 def check_data(notebook: Path, given: dict, most: int = 30_000_000) -> None:
     "Read a small folder as the page would, so that its faults are said before a kernel starts."
     options = {k: p.default for k, p in parameters(notebook).items()} | given
-    data = options.get("data")
-    if "data" not in given or not isinstance(data, str) or data.partition(":")[0] in ("demo", "hf"):
+    data, reading = options.get("data"), load_options(given)
+    asked = "data" in given or bool({*reading} - {"name", "seed"})
+    if not asked or not isinstance(data, str) or data.partition(":")[0] == "hf":
         return
     if not any(READS.search(c["source"]) for c in _cells(notebook)):
         return
@@ -813,7 +836,11 @@ def _pairs(tokens) -> dict[str, str]:
 def _describe(notebook: Path) -> str:
     "Title and parameters of a notebook, for `--help`."
     head = _head(notebook).split("\n\n")
-    lines = [f"  -p {f'{p.name}={p.default}':<26} {p.help}" for p in parameters(notebook).values()]
+    can = lambda p: f" ({', '.join(p.choices)})".lstrip() if p.choices else ""
+    lines = [
+        f"  -p {f'{p.name}={p.default}':<26} {f'{p.help} {can(p)}'.strip()}"
+        for p in parameters(notebook).values()
+    ]
     return "\n".join([head[0].lstrip("# "), *head[1:2], "", "parameters (with defaults):", *lines])
 
 # %% ../../nbs/16_report/1_reports.ipynb #e6ad1c9b

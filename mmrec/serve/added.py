@@ -104,6 +104,8 @@ def own_folder(folder: Path) -> int:
         handle = take_lock(folder / ".owner")
         if handle is not None:
             (folder / ".owner").write_text(f"process {os.getpid()} on {socket.gethostname()}")
+            for half in folder.glob(".*.safetensors"):  # of a killed one: nobody else writes here
+                half.unlink()
     except OSError as e:
         raise MMRecError(
             f"{folder.name}: added items cannot be kept ({e.strerror}); make the "
@@ -111,7 +113,7 @@ def own_folder(folder: Path) -> int:
         ) from None
     if handle is None:
         raise MMRecError(
-            f"{folder.name}: {(folder / '.owner').read_text()[:200]} serves this "
+            f"{folder.name}: {(folder / '.owner').read_text(errors='replace')[:200]} serves this "
             f"bundle; stop it, or start with --no-keep"
         )
     return handle
