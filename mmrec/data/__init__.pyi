@@ -24,6 +24,7 @@ from .dataset import plot_long_tail as plot_long_tail
 from .events import choices_from_events as choices_from_events
 from .events import impressions as impressions
 from .events import event_log as event_log
+from .logs import read_truth as read_truth
 from .logs import KnownWorld as KnownWorld
 from .logs import VisitState as VisitState
 from .logs import Outcome as Outcome

@@ -10,6 +10,7 @@ import numpy as np, pandas as pd, torch
 from jaxtyping import Float
 
 from ..data.dataset import Dataset
+from ..data.logs import read_truth
 from ..environment import MMRecError
 from .ranking import evaluate
 
@@ -32,7 +33,7 @@ def demo_ceiling(
 ) -> dict:
     """What the true utility scores on test, items of train and valid left out: recall@k, ndcg@k,
     their intervals, the number of test users. MMRecError: a data set of another folder."""
-    truth = np.load(Path(folder) / "truth.npz", allow_pickle=False)
+    truth = read_truth(folder)
     rows = pd.Index(truth["user_id"]).get_indexer(dataset.users["user_id"].astype(str))
     cols = pd.Index(truth["item_id"]).get_indexer(dataset.items["item_id"].astype(str))
     if min(rows.min(), cols.min()) < 0:

@@ -478,13 +478,16 @@ def _digest(what: list) -> str:
 
 
 def _write_json(file: Path, answer: Any) -> None:
-    write_atomic(file, lambda p: Path(p).write_text(json.dumps(answer)))
+    kept = json.dumps({"answer": answer, "hash": _digest([answer])})
+    write_atomic(file, lambda p: Path(p).write_text(kept))
 
 
 def _read_json(file: Path) -> Any:
+    "The answer in a file; None where there is none, or another than was written."
     try:
-        return json.loads(file.read_text())
-    except (OSError, ValueError, RecursionError):
+        kept = json.loads(file.read_text())
+        return kept["answer"] if kept["hash"] == _digest([kept["answer"]]) else None
+    except (OSError, ValueError, RecursionError, TypeError, KeyError):
         return None
 
 # %% ../../nbs/11_generate/1_language_models.ipynb #acace74f

@@ -56,7 +56,8 @@ def find_notebook(name: str) -> Path:
         return known[alike[0]]
     if alike:
         raise MMRecError(f"'{name[:80]}' is {' or '.join(alike)}; give the whole name")
-    close = difflib.get_close_matches(name[:80], [*known, *map(last, known)], 3) or ["quickstart"]
+    names = [*dict.fromkeys([*known, *map(last, known)])]
+    close = difflib.get_close_matches(name[:80], names, 3) or ["quickstart"]
     raise MMRecError(
         f"no notebook '{name[:80]}'; perhaps {' or '.join(close)}? `mmrec list` names all, or give "
         f"the path of your own .ipynb"

@@ -158,16 +158,22 @@ def lists_of(model: Recommender, k: int) -> Int[np.ndarray, "users k"]:
 def _sorted_into(x: pd.Series, most: int) -> pd.Series | None:
     "A column as names of a few groups, numbers in quarters; None where it has too many values."
     if pd.api.types.is_numeric_dtype(x) and x.nunique() > most:
-        return pd.qcut(x, 4, duplicates="drop").astype(str)
+        quarters = pd.qcut(x.astype(float).clip(-1e30, 1e30), 4, duplicates="drop")
+        return quarters.astype(object).where(x.notna(), "unknown").astype(str)
     if 2 <= x.nunique() <= most and x.map(lambda v: isinstance(v, str) or v == v).all():
         return x.astype(str)
     return None
 
 
+def _known(x: pd.Series) -> pd.Series:
+    "Words, with a word for what is missing; numbers as they are."
+    return x if pd.api.types.is_numeric_dtype(x) else x.fillna("unknown")
+
+
 def groups_of(dataset: Dataset, most: int = 8) -> dict[str, pd.Series]:
     "Columns of the people with a few values, numbers in quarters, and how much is known of each."
     columns = dataset.users.columns.drop("user_id")
-    found = {str(c): _sorted_into(dataset.users[c], most) for c in columns}
+    found = {str(c): _sorted_into(_known(dataset.users[c]), most) for c in columns}
     n = np.diff(dataset.train.indptr)
     cut = pd.cut(n, [-1, 0, 5, 15, np.inf], labels=["nothing", "1 to 5", "6 to 15", "more"])
     known = {"choices known": pd.Series(cut).astype(str)}
@@ -178,9 +184,7 @@ def item_groups(dataset: Dataset, most: int = 24) -> pd.Series | None:
     "The first column that sorts the items into a few groups; numbers in quarters."
     skip = {"item_id", "title", *dataset.modalities}
     for c in dataset.items.columns:
-        x = dataset.items[c]
-        x = x if pd.api.types.is_numeric_dtype(x) else x.fillna("unknown")
-        if c not in skip and (g := _sorted_into(x, most)) is not None:
+        if c not in skip and (g := _sorted_into(_known(dataset.items[c]), most)) is not None:
             return g.rename(str(c))
     return None
 
