@@ -8,7 +8,7 @@ if (location.protocol === "file:") window.Worker = class extends EventTarget {
     this.waiting = []
     this.inside.postMessage = data => this.dispatchEvent(new MessageEvent("message", {data}))
     const script = Object.assign(frame.contentDocument.createElement("script"), {src: url})
-    script.onload = () => { this.waiting.forEach(send => send()); this.waiting = null }
+    script.onload = () => { for (const send of this.waiting) send(); this.waiting = null }
     frame.contentDocument.body.append(script)
   }
   postMessage(data) {

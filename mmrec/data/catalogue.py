@@ -5,14 +5,14 @@ __all__ = ['DEMO_KINDS', 'make_demo']
 
 # %% ../../nbs/01_data/workshop/catalogue.ipynb #0469fb72
 import json, re, shutil, tempfile
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 import numpy as np, pandas as pd
 from PIL import Image, ImageDraw
 
 from mmrec.data.scenarios import (
     ADD, AREAS, COURSES, EFFORTS, FILLERS, HALF_LIFE, NAMES, PARTS, PATHS, SCENARIO_KINDS,
-    SENTENCES, SWINGS, TEAMS, WORDS, draw_course, draw_visits, draw_when, moment_bonus,
+    SENTENCES, SWINGS, TEAMS, WORDS, draw_course, draw_steps, draw_visits, draw_when, moment_bonus,
 )  # fmt: skip
 from .storage import writing
 from ..environment import MMRecError, need
@@ -793,17 +793,23 @@ def _with_moments(kind: str, world: dict, users: int, seed: int) -> dict:
 
 
 def write_series(folder: Path, kind: str, world: dict, item_id: np.ndarray, seed: int) -> None:
-    "series.csv: item_id, time, value and, of a pulse, unit."
+    "series.csv: item_id, time, value and, of a pulse, unit; for health steps.csv as well."
     values = WORLDS[kind]["series"].items()
     named = [np.array(list(v))[world["traits"]["series", t]] for t, v in values]
-    parts = [
-        draw_course(kind, a, b, _rng(seed, kind, 14, i)).assign(item_id=item_id[i])
-        for i, (a, b) in enumerate(zip(*named))
-        if not world["missing"]["series"][i]
-    ]
-    table = pd.concat(parts, ignore_index=True)
-    first = ["item_id", *(c for c in table if c != "item_id")]
-    table[first].to_csv(folder / "series.csv", index=False, lineterminator="\n")
+
+    def write(name, draw, part, missing):
+        rows = [
+            draw(a, b, _rng(seed, kind, part, i)).assign(item_id=item_id[i])
+            for i, (a, b) in enumerate(zip(*named))
+            if not missing[i]
+        ]
+        table = pd.concat(rows, ignore_index=True)
+        first = ["item_id", *(c for c in table if c != "item_id")]
+        table[first].to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
+
+    write("series", partial(draw_course, kind), 14, world["missing"]["series"])
+    if kind == "health":  # not everybody carries a pedometer
+        write("steps", draw_steps, 15, _rng(seed, kind, 16).random(len(item_id)) < 0.15)
 
 # %% ../../nbs/01_data/workshop/catalogue.ipynb #24a31151
 def draw_world(kind: str, items: int, users: int, seed: int) -> dict:
@@ -885,7 +891,7 @@ def write_demo(folder: Path, kind: str, items: int, users: int, seed: int) -> No
     )
 
 # %% ../../nbs/01_data/workshop/catalogue.ipynb #a84ad2c3
-VERSION = 6  # raise it when the same parameters give another world
+VERSION = 7  # raise it when the same parameters give another world
 
 
 def _demo_in(folder: Path) -> dict:

@@ -147,17 +147,22 @@ REGION = {"N": "north", "E": "east", "S": "south", "W": "west"}
 MONTH = 30 * 86400
 
 
+def effort_shape(a: str, x: np.ndarray, rng: np.random.Generator) -> Float[np.ndarray, "minutes"]:
+    "How an hour goes, about 0: steady, in intervals, rising, or with a hard finish."
+    return {
+        "steady": 0.2 * np.sin(6 * x + rng.uniform(0, 6)),
+        "intervals": np.sign(np.sin(2 * np.pi * rng.uniform(5, 7) * x)),
+        "ramp": 2 * x - 1,
+        "finish": np.where(x > 0.7, 1.5, -0.6),
+    }[a]
+
+
 def draw_course(kind: str, a: str, b: str, rng: np.random.Generator) -> pd.DataFrame:
     "Readings of one item: a pulse over an hour, or a weekly price over two years; with gaps."
     n = 60 if kind == "health" else 104
     x, noise = np.linspace(0, 1, n), rng.normal(0, 1, n)
     if kind == "health":
-        shape = {
-            "steady": 0.2 * np.sin(6 * x + rng.uniform(0, 6)),
-            "intervals": np.sign(np.sin(2 * np.pi * rng.uniform(5, 7) * x)),
-            "ramp": 2 * x - 1,
-            "finish": np.where(x > 0.7, 1.5, -0.6),
-        }[a]
+        shape = effort_shape(a, x, rng)
         value = {"easy": 95, "moderate": 120, "hard": 145}[b] + 14 * shape + 3 * noise
         time, unit = np.arange(n) * 60.0, "bpm"
         if rng.random() < 0.2:  # one strap in five counts per second
@@ -171,6 +176,16 @@ def draw_course(kind: str, a: str, b: str, rng: np.random.Generator) -> pd.DataF
     kept = np.sort(rng.choice(n, round(0.85 * n), replace=False))
     out = pd.DataFrame({"time": time[kept], "value": value[kept].round(3)})
     return out.assign(unit=unit) if unit else out
+
+
+def draw_steps(a: str, b: str, rng: np.random.Generator) -> pd.DataFrame:
+    "Steps in each minute of an item's hour, which goes as its pulse does; with gaps."
+    n = 60
+    pace = {"easy": 55, "moderate": 90, "hard": 125}[b]
+    steps = pace * (1 + 0.3 * effort_shape(a, np.linspace(0, 1, n), rng)) + rng.normal(0, 6, n)
+    kept = np.sort(rng.choice(n, round(0.9 * n), replace=False))
+    value = np.maximum(steps, 0).round()[kept].astype(int)
+    return pd.DataFrame({"time": kept * 60.0, "value": value, "unit": "steps"})
 
 # %% ../../nbs/01_data/workshop/scenarios.ipynb #1c5a0015
 def _news(named: dict, n: int, users: int, rng) -> tuple[dict, dict, Float[np.ndarray, "u i"]]:

@@ -11,7 +11,7 @@ from typing import Sequence
 import numpy as np, pandas as pd
 
 from ..preprocess.media import clean_text
-from .language import LanguageModel, _quoted
+from .language import LanguageModel, quoted_text
 
 # %% ../../nbs/11_generate/3_reasons.ipynb #b4ce7c03
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ def facts_of(table: pd.DataFrame, item: str, titles: dict[str, str], most: int =
     good = table[table["share"] > 0].sort_values("share", ascending=False, kind="stable")
     history = [str(w) for w in good.loc[good["side"] == "history", "what"]]
     parts = [str(w) for w in good.loc[good["side"] == "item", "what"]]
-    own = tuple(_quoted(titles[w], 100) for w in history if w in titles)[:most]
+    own = tuple(quoted_text(titles[w], 100) for w in history if w in titles)[:most]
     known = ("text", "image", "audio", "video")
-    return Facts(_quoted(item, 100), own, tuple(p for p in parts if p in known)[:most])
+    return Facts(quoted_text(item, 100), own, tuple(p for p in parts if p in known)[:most])
 
 # %% ../../nbs/11_generate/3_reasons.ipynb #c5e34a8d
 _RELATION = frozenset(

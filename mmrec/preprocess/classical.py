@@ -19,7 +19,7 @@ from ..data.dataset import Dataset, Features
 from ..environment import MMRecError
 from .limits import MediaError
 from .media import guess_language, mfcc, read_audio, read_image, report_missing
-from .media import _chinese_words, split_words, train_items
+from .media import chinese_words, split_words, train_items
 
 # %% ../../nbs/03_preprocess/2_classical.ipynb #277040b8
 def map_items(
@@ -84,7 +84,7 @@ def _texts(dataset: Dataset) -> tuple[np.ndarray, list[str]]:
 
 def _words_by(language: str) -> str:
     "What cut the words, where that is not the same everywhere."
-    return " words" if language == "zh" and _chinese_words() else ""
+    return " words" if language == "zh" and chinese_words() else ""
 
 
 def tfidf_features(

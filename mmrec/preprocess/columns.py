@@ -94,7 +94,7 @@ def dates_of(table: pd.DataFrame, column: str, what: str, utc: bool = False) -> 
     return date
 
 # %% ../../nbs/03_preprocess/3_columns.ipynb #e8c2dd29
-def _categories(cell: Any, separator: str = "|") -> list[str]:
+def cell_categories(cell: Any, separator: str = "|") -> list[str]:
     "Categories of one cell: words between separators, or a list; none for an empty cell."
     empty = lambda v: np.ndim(v) == 0 and pd.isna(v)
     if isinstance(cell, (tuple, set, frozenset, np.ndarray)):
@@ -118,7 +118,7 @@ def category_features(
     if not isinstance(separator, str) or not separator:
         raise MMRecError(f"category_features: separator={short(separator)}; a text is wanted")
     top, min_items = whole_number(top, "top"), whole_number(min_items, "min_items")
-    sets, rows = [_categories(v, separator) for v in cells], train_items(dataset)
+    sets, rows = [cell_categories(v, separator) for v in cells], train_items(dataset)
     count = CountVectorizer(analyzer=lambda s: s, binary=True, max_features=top, min_df=min_items)
     try:
         count.fit([sets[i] for i in rows])

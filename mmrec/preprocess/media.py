@@ -116,9 +116,9 @@ def stop_words(language: str) -> frozenset[str]:
         )
     return frozenset(stopwordsiso.stopwords(language))
 
-
+# %% ../../nbs/03_preprocess/1_media.ipynb #eb88132y
 @lru_cache
-def _chinese_words() -> Callable[[str], list[str]] | None:
+def chinese_words() -> Callable[[str], list[str]] | None:
     "Cuts Chinese into words; None without the package for it."
     if importlib.util.find_spec("jieba") is None:
         return None
@@ -130,7 +130,7 @@ def _chinese_words() -> Callable[[str], list[str]] | None:
     words.tmp_dir = str(cache_dir())
     return words.lcut
 
-
+# %% ../../nbs/03_preprocess/1_media.ipynb #eb88132z
 def split_words(
     text: str,  # raw or cleaned text
     language: str | None = "en",  # whose stop words to drop; None keeps every word
@@ -138,7 +138,7 @@ def split_words(
     """Lower-case words in order, without stop words; scripts without blanks give pairs of
     characters, Chinese (`language="zh"`) words where the package for it is there."""
     words = []
-    cut = _chinese_words() if language == "zh" else None
+    cut = chinese_words() if language == "zh" else None
     for w in _word.findall(clean_text(text).lower()):
         if not _unspaced.match(w):
             words.append(w)

@@ -19,7 +19,7 @@ from ..data.dataset import Dataset
 from ..encode.encoders import ImageEncoder
 from ..environment import MMRecError
 from ..preprocess.media import split_words
-from .forgetting import _AroundOne
+from .forgetting import AroundOne
 from .leakage import answers_to, without_people
 from ..recommend.recommender import Recommender
 
@@ -156,7 +156,7 @@ def suspicion(
     return out
 
 
-class Watchful(_AroundOne):
+class Watchful(AroundOne):
     """Any recommender that does not learn from the most suspicious `share` of people; they are
     answered from their own choices, as somebody new would be."""
 

@@ -18,6 +18,7 @@ from ..data.logs import KnownWorld, Visits
 from ..environment import MMRecError
 from ..evaluate.beyond_accuracy import gini
 from ..evaluate.ranking import Result, verdict
+from .pseudonyms import LEAST, hide_small_groups
 from ..recommend.recommender import Recommender
 
 # %% ../../nbs/15_protect/5_fairness.ipynb #1550exposure
@@ -86,13 +87,13 @@ def group_quality(
     result: Result,
     groups: Sequence | np.ndarray | pd.Series,  # of each person; None or NaN: in none
     metric: str,
-    least: int = 5,  # people; smaller groups have no figures
+    least: int = LEAST,  # people; smaller groups, and what would give one away, have no figures
     level: float = 0.95,  # of all intervals of differences together
     draws: int = 500,
     seed: int = 0,
 ) -> pd.DataFrame:
     """A metric per group of people, and its difference from everybody else with an interval,
-    corrected for the number of groups (Bonferroni)."""
+    corrected for the number of groups (Bonferroni); what `hide_small_groups` hides has none."""
     if metric not in result.per_user:
         raise MMRecError(
             f"group_quality: '{metric}' was not measured ({', '.join(result.per_user)})"
@@ -106,10 +107,12 @@ def group_quality(
     x, ok = result.per_user[metric].to_numpy(float), result.per_user[metric].notna().to_numpy()
     rng, rows = np.random.default_rng(seed), {}
     parts = {name: (x[(code == g) & ok], x[(code != g) & ok]) for g, name in enumerate(names)}
-    judged = [n for n, (a, b) in parts.items() if min(len(a), len(b)) >= max(least, 2)]
+    told = hide_small_groups(pd.DataFrame({"group": code[ok]}), "group", max(least, 2))[0]["group"]
+    shown = [name for g, name in enumerate(names) if g in set(told)]
+    judged = [name for name in shown if len(parts[name][1]) > 1]
     cut = (1 - level) / 2 / max(1, len(judged))
     for name, (a, b) in parts.items():
-        rows[name] = {"people": len(a)}
+        rows[name] = {"people": len(a) if name in shown else np.nan}
         if name in judged:
             means = [v[rng.integers(0, len(v), (draws, len(v)))].mean(1) for v in (a, b)]
             low, high = np.quantile(means[0] - means[1], [cut, 1 - cut])
@@ -118,7 +121,7 @@ def group_quality(
     columns = ["people", metric, "difference", "low", "high"]
     out = pd.DataFrame.from_dict(rows, orient="index").reindex(columns=columns)
     out["verdict"] = [
-        f"fewer than {least}" if np.isnan(r["low"]) else verdict(r["low"], r["high"])
+        "not shown" if np.isnan(r["low"]) else verdict(r["low"], r["high"])
         for _, r in out.iterrows()
     ]
     return out.rename_axis("group")

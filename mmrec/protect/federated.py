@@ -11,7 +11,7 @@ from torch.func import functional_call, grad, vmap
 
 from ..data.basics import whole_number
 from ..environment import MMRecError
-from .privacy import TasteMap, _Taste, halves, person_loss, profiles
+from .privacy import TasteMap, TasteRecommender, halves, person_loss, profiles
 
 # %% ../../nbs/15_protect/6_federated.ipynb #83ba53a7
 def local_update(
@@ -74,7 +74,7 @@ def pair_secrets(devices: int, rng: np.random.Generator) -> Int[np.ndarray, "dev
     return drawn + drawn.T
 
 # %% ../../nbs/15_protect/6_federated.ipynb #9b2f754b
-class FederatedTower(_Taste):
+class FederatedTower(TasteRecommender):
     """A map of taste over public content, trained on people's devices by federated averaging
     (McMahan et al. 2017), simulated; `secure` adds updates under masks (Bonawitz et al. 2017)."""
 

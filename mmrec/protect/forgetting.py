@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np, pandas as pd, scipy.sparse as sp, torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from sklearn.base import clone
 
 from ..data.basics import whole_number
@@ -24,7 +24,7 @@ from ..data.readers import MEDIA
 from ..environment import MMRecError, UnknownId, Unsupported
 from ..evaluate.blockwise import top_k
 from ..recommend.closed_form import EASE, ItemGraph, power
-from ..recommend.recommender import ContentKNN, ItemKNN, Popular, Recommender
+from ..recommend.recommender import ContentKNN, ItemKNN, MadeOfOthers, Popular, Recommender
 from ..recommend.recommender import content_vectors
 
 # %% ../../nbs/15_protect/1_forgetting.ipynb #f58c6a57
@@ -247,9 +247,9 @@ def _standard(scores: torch.Tensor) -> torch.Tensor:
     return torch.where(known, x / spread.clamp(min=1e-9), -torch.inf)
 
 # %% ../../nbs/15_protect/1_forgetting.ipynb #bf0d0f73
-class _AroundOne(Recommender):
-    """A recommender made of copies of one that it is given: it can do what that can, and shows
-    nobody what a hard rule inside forbids. A subclass answers in `_asked`."""
+class AroundOne(MadeOfOthers):
+    """A recommender made of copies of one that it is given: it can do what that can. A subclass
+    answers in `_asked`."""
 
     model: Recommender
     inside_: Recommender
@@ -269,38 +269,11 @@ class _AroundOne(Recommender):
         "As the model inside."
         return self.model.can_find_similar
 
-    def parts(self) -> dict[int, Recommender]:
-        "The models inside."
-        return {0: self.inside_}
-
-    def _who(self, part: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        "Which of these people a model inside judges, and as which of its rows."
-        return np.arange(len(rows)), rows
-
-    def _judged(self, rule: str, n: int, rows: np.ndarray, *what: Any) -> np.ndarray:
-        ok = np.ones((len(rows), n), bool)
-        for part, model in self.parts().items():
-            if hasattr(model, rule):
-                at, own = self._who(part, np.asarray(rows, int))
-                ok[at] &= getattr(model, rule)(*what, own)
-        return ok
-
-    def may_show(self, user_rows: Int[np.ndarray, "users"]) -> Bool[np.ndarray, "users items"]:
-        "What the hard rules inside let pass for each of these people; row -1: somebody unknown."
-        return self._judged("may_show", len(self.item_ids_), user_rows)
-
-    def suits_new(
-        self, items: pd.DataFrame, user_rows: Int[np.ndarray, "users"]
-    ) -> Bool[np.ndarray, "users items"]:
-        "The same for items from after the fit, given as rows of a catalogue."
-        return self._judged("suits_new", len(items), user_rows, items)
-
     def _score(self, rows):
-        said = torch.as_tensor(self._asked(rows))
-        return said.masked_fill(~torch.from_numpy(self.may_show(rows)), -torch.inf)
+        return torch.as_tensor(self._asked(rows))
 
-
-class Sharded(_AroundOne):
+# %% ../../nbs/15_protect/1_forgetting.ipynb #bf0d0f7y
+class Sharded(AroundOne):
     """One model per shard of people, which vote; `forget` trains one shard again (SISA: Bourtoule
     et al. 2021). A model that knows only its own people is asked for these alone."""
 
@@ -440,7 +413,7 @@ def _forget_added(added: Path, gone: set[str]) -> None:
     from safetensors.torch import save as to_bytes
 
     from mmrec.data.storage import writing
-    from mmrec.serve.added import _added_name, _tensor, kept_files
+    from mmrec.serve.added import added_file_name, bytes_as_tensor, kept_files
     from mmrec.serve.storage import begin_beside, flush_to_disk, put_in_place, release
     from mmrec.serve.storage import sweep_beside
 
@@ -456,9 +429,9 @@ def _forget_added(added: Path, gone: set[str]) -> None:
                 if about["row"]["item_id"] in gone:
                     continue
                 about["bundle"], arrays["places"] = "", torch.zeros_like(arrays["places"])
-                arrays["about"] = _tensor(json.dumps(about).encode())
+                arrays["about"] = bytes_as_tensor(json.dumps(about).encode())
                 data = to_bytes(arrays)
-                (new / _added_name(n, data)).write_bytes(data)
+                (new / added_file_name(n, data)).write_bytes(data)
                 n += 1
             flush_to_disk(new, tree=True)
             put_in_place(new, added)

@@ -18,7 +18,7 @@ from ..data.basics import whole_number
 from ..data.dataset import Dataset
 from ..environment import MMRecError
 from ..evaluate.ranking import bootstrap
-from .forgetting import _AroundOne
+from .forgetting import AroundOne
 from ..recommend.recommender import Recommender
 from ..serve.answers import scores_of_neighbours
 
@@ -306,7 +306,7 @@ def anonymous_rows(x: sp.csr_matrix, k: int, seed: int = 0) -> sp.csr_matrix:
     return rows.tocsr()
 
 # %% ../../nbs/15_protect/3_leakage.ipynb #1530guarded
-class Guarded(_AroundOne):
+class Guarded(AroundOne):
     """Any recommender behind remedies against leakage; 0 (or None) switches one off. What it learns
     is clipped, thinned or k-anonymous (Sweeney 2002), what it answers noisy or rounded."""
 

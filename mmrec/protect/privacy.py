@@ -235,7 +235,7 @@ def profiles(
     return F.normalize(told @ vectors, dim=1, eps=1e-6)
 
 # %% ../../nbs/15_protect/2_privacy.ipynb #71ae1a92
-class _Taste(Recommender):
+class TasteRecommender(Recommender):
     "Recommenders that learn a map of taste over the catalogue's content."
 
     weights: dict[str, float] | None
@@ -273,7 +273,7 @@ class _Taste(Recommender):
         return F.normalize(h, dim=1, eps=1e-6) @ self.vectors_.T
 
 # %% ../../nbs/15_protect/2_privacy.ipynb #88626e9a
-class PrivateTower(_Private, _Taste):
+class PrivateTower(_Private, TasteRecommender):
     """A map of taste over public content, trained by DP-SGD (Abadi et al. 2016) through Opacus: its
     weights are (epsilon, delta)-private for a person."""
 

@@ -17,7 +17,7 @@ from ..data.basics import rows_of, whole_number
 from ..data.dataset import SPLITS, Dataset
 from ..environment import MMRecError
 from ..recommend.recommender import NotFittedError, content_vectors
-from ..recommend.storage import Stored, _learned, read_model
+from ..recommend.storage import Stored, learned_state, read_model
 
 # %% ../../nbs/12_rank/1_features.ipynb #f5679270
 @dataclass(frozen=True)
@@ -528,7 +528,7 @@ class _Description(_Memory):
         counts look back on; default: those of the training part."""
         if not len(rows):
             raise MMRecError("features: no row to learn from")
-        for name in _learned(self):
+        for name in learned_state(self):
             delattr(self, name)
         self._keep(dataset, self.lines())
         self.learned_ = []

@@ -23,7 +23,7 @@ from .features import RankFeatures, RankInputs, choice_rows, default_columns
 from ..evaluate.beyond_accuracy import item_slices, user_slices
 from ..evaluate.clicks import checked, click_log_loss, paired_auc
 from ..recommend.recommender import NotFittedError
-from ..recommend.storage import Stored, _learned, read_model
+from ..recommend.storage import Stored, learned_state, read_model
 
 # %% ../../nbs/12_rank/2_models.ipynb #ef34e6d5
 @dataclass(eq=False, repr=False)
@@ -55,7 +55,7 @@ class _Rows(Stored):
             rows, y, w = rows[~late], y[~late], w[~late]
         rng = np.random.default_rng([self.seed, 1])  # not the draw that others make of the seed
         rows, held = (_some_new(r, new_items, rng) for r in (rows, valid[0]))
-        for name in _learned(self):
+        for name in learned_state(self):
             delattr(self, name)
         given = RankFeatures(default_columns(dataset)) if self.features is None else self.features
         features = clone(given).fit(rows, dataset, past)
@@ -66,7 +66,7 @@ class _Rows(Stored):
             if weights is None:  # of weighted rows the validation rows do not tell the level
                 self._calibrate(held, vy)
         except BaseException:
-            for name in _learned(self):
+            for name in learned_state(self):
                 delattr(self, name)  # half a model is none
             raise
         return self

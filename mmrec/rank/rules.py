@@ -14,15 +14,15 @@ from jaxtyping import Bool, Float, Int
 
 from ..data.dataset import Dataset
 from ..environment import MMRecError
-from ..preprocess.columns import _categories
+from ..preprocess.columns import cell_categories
 from ..preprocess.places import great_circle, places_of
-from .stages import Reranker, _column, _scaled
+from .stages import Reranker, item_column, scaled_scores
 from ..recommend.recommender import ItemKNN
 
 # %% ../../nbs/12_rank/5_rules.ipynb #125a0007
 def _tags(cells: pd.Series) -> list[set[str] | None]:
     "The categories of each cell; `none` is the empty set, an empty cell is None: not known."
-    found = [set(_categories(c)) for c in cells]
+    found = [set(cell_categories(c)) for c in cells]
     return [(s - {"none"}) if s else None for s in found]
 
 
@@ -142,7 +142,7 @@ class Suits(Reranker):
                     f"Suits: no column '{c!s:.60}' among the people of '{dataset.name}' ({there})"
                 )
         for c in both(self.column):
-            _column(dataset, c, "Suits")
+            item_column(dataset, c, "Suits")
 
 # %% ../../nbs/12_rank/5_rules.ipynb #125a0015
 def _moments(column: pd.Series, what: str) -> Float[np.ndarray, "items"]:
@@ -183,7 +183,7 @@ class Until(Reranker):
         self.now_ = _now(self.now, dataset, "Until")
         for c in (self.column, self.since):
             if c is not None:
-                _column(dataset, c, "Until")  # refused in one line where it is missing
+                item_column(dataset, c, "Until")  # refused in one line where it is missing
         return self._dated(dataset.items)
 
     def _dated(self, items: pd.DataFrame) -> Self:
@@ -224,7 +224,7 @@ class Fresh(Reranker):
         "When each item came out."
         if not self.half_life > 0:
             raise MMRecError(f"Fresh: half_life={self.half_life!r:.20}; days above 0 are wanted")
-        m = _moments(_column(dataset, self.column, "Fresh"), self.column)
+        m = _moments(item_column(dataset, self.column, "Fresh"), self.column)
         if np.isnan(m).all():
             raise MMRecError(f"Fresh: column '{self.column}' holds no date")
         self.now_ = _now(self.now, dataset, "Fresh")
@@ -240,7 +240,7 @@ class Fresh(Reranker):
         self, items: Int[np.ndarray, "candidates"], scores: Float[np.ndarray, "candidates"]
     ) -> Int[np.ndarray, "fewer"]:
         "The same candidates, the older ones further down."
-        worth = _scaled(np.asarray(scores, float)) * self.weight()[items]
+        worth = scaled_scores(np.asarray(scores, float)) * self.weight()[items]
         return items[np.argsort(-worth, kind="stable")]
 
 # %% ../../nbs/12_rank/5_rules.ipynb #125a0022
@@ -253,7 +253,7 @@ def estimate_half_life(
 ) -> tuple[float, float, float]:
     """Days after which an item is chosen half as often, from the training choices, with a 95 %
     interval (inf: it does not age)."""
-    released = _moments(_column(dataset, column, "estimate_half_life"), column)
+    released = _moments(item_column(dataset, column, "estimate_half_life"), column)
     if not dataset.has_time:
         raise MMRecError("estimate_half_life: the choices have no time")
     x = dataset.interactions

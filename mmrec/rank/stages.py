@@ -11,20 +11,21 @@ from typing import Any, Self
 
 import numpy as np, pandas as pd, scipy.sparse as sp, torch
 from jaxtyping import Bool, Float, Int
+from sklearn.base import clone
 
 from ..data.basics import whole_number
 from ..data.dataset import Dataset
 from ..environment import MMRecError
 from ..evaluate.blockwise import top_k
-from ..preprocess.columns import _categories
+from ..preprocess.columns import cell_categories
 from mmrec.recommend.recommender import (
     NotFittedError,
     Recommender,
-    _frame,
-    _lookup,
+    top_k_table,
+    rows_of_ids,
     content_vectors,
 )
-from ..recommend.storage import Stored, _learned
+from ..recommend.storage import Stored, learned_state
 from ..recommend.trained import Factors
 
 # %% ../../nbs/12_rank/4_stages.ipynb #12540008
@@ -65,15 +66,17 @@ class Reranker(Stored):
         return items
 
     def _fitted(self) -> None:
-        if not _learned(self):
+        if not learned_state(self):
             raise NotFittedError(f"{type(self).__name__}: not fitted; TwoStage.fit does that")
 
     def _fits(self, n_items: int, n_users: int) -> bool:
         "Whether what was learned belongs to a catalogue of that size."
-        return all(len(v) == n_items for v in _learned(self).values() if isinstance(v, np.ndarray))
+        return all(
+            len(v) == n_items for v in learned_state(self).values() if isinstance(v, np.ndarray)
+        )
 
-
-def _column(dataset: Dataset, column: str, who: str) -> pd.Series:
+# %% ../../nbs/12_rank/4_stages.ipynb #1254000y
+def item_column(dataset: Dataset, column: str, who: str) -> pd.Series:
     if column not in dataset.items:
         raise MMRecError(
             f"{who}: no column '{column!s:.60}' among the items of '{dataset.name}' (there are: "
@@ -97,7 +100,7 @@ class Only(Reranker):
 
     def fit(self, dataset: Dataset) -> Self:
         "Which items pass."
-        v = _column(dataset, self.column, type(self).__name__)
+        v = item_column(dataset, self.column, type(self).__name__)
         self.passes_ = self._passing(v)
         if not self.passes_.any():
             raise MMRecError(
@@ -109,7 +112,7 @@ class Only(Reranker):
 
     def _passing(self, v: pd.Series) -> Bool[np.ndarray, "items"]:
         ok, word = v.notna(), v.astype(str)
-        parts = [[] if self.column == "item_id" else _categories(c) for c in v]
+        parts = [[] if self.column == "item_id" else cell_categories(c) for c in v]
         has_one = lambda named: np.array(
             [not {str(x) for x in named}.isdisjoint([w, *p]) for w, p in zip(word, parts)], bool
         )
@@ -149,7 +152,7 @@ class Cap(Reranker):
     def fit(self, dataset: Dataset) -> Self:
         "Which group each item belongs to."
         whole_number(self.most, "Cap: most")
-        self.group_ = pd.factorize(_column(dataset, self.column, "Cap"))[0].astype(np.int64)
+        self.group_ = pd.factorize(item_column(dataset, self.column, "Cap"))[0].astype(np.int64)
         return self
 
     def arrange(
@@ -185,7 +188,7 @@ class MMR(Reranker):
         self, items: Int[np.ndarray, "candidates"], scores: Float[np.ndarray, "candidates"]
     ) -> Int[np.ndarray, "fewer"]:
         "The same candidates, the alike ones apart."
-        v, r = self.vectors_[items], _scaled(scores)
+        v, r = self.vectors_[items], scaled_scores(scores)
         nearest, left = np.full(len(items), -np.inf), np.ones(len(items), bool)
         order: list[int] = []
         for _ in range(min(self.places, len(items))):
@@ -195,8 +198,8 @@ class MMR(Reranker):
             nearest = np.maximum(nearest, v @ v[order[-1]])
         return np.r_[items[order], items[left]].astype(np.int64)
 
-
-def _scaled(scores: Float[np.ndarray, "candidates"]) -> Float[np.ndarray, "candidates"]:
+# %% ../../nbs/12_rank/4_stages.ipynb #1254001y
+def scaled_scores(scores: Float[np.ndarray, "candidates"]) -> Float[np.ndarray, "candidates"]:
     "From 0 (the worst candidate) to 1 (the best)."
     if not len(scores):
         return scores
@@ -212,7 +215,7 @@ class DPP(MMR):
         self, items: Int[np.ndarray, "candidates"], scores: Float[np.ndarray, "candidates"]
     ) -> Int[np.ndarray, "fewer"]:
         "The same candidates, those in front spanning as much as they can."
-        v, r = self.vectors_[items].astype(float), (1 - self.weight) * _scaled(scores)
+        v, r = self.vectors_[items].astype(float), (1 - self.weight) * scaled_scores(scores)
         left, order = np.ones(len(items), bool), list[int]()
         apart = (1 + (v * v).sum(1)) / 2  # what of an item the chosen ones do not span
         factor = np.zeros((0, len(items)))  # rows of the Cholesky factor
@@ -293,7 +296,7 @@ class Floor(Reranker):
                 f"Floor: {n} groups on {k} places are {(n + 1) ** k:,} patterns to try; "
                 f"take fewer groups or places"
             )
-        word = _column(dataset, self.column, "Floor").astype(str)
+        word = item_column(dataset, self.column, "Floor").astype(str)
         self.group_ = np.full(len(word), n, np.int64)
         for g, name in enumerate(self.floors):
             if not (word == str(name)).any():
@@ -330,7 +333,7 @@ class Floor(Reranker):
 # %% ../../nbs/12_rank/4_stages.ipynb #12540022
 @dataclass(eq=False, repr=False)
 class _Staged(Recommender):
-    "Parts, and how they are fitted."
+    "Parts, and how copies of them are fitted."
 
     retriever: Recommender
     ranker: Any = None  # None: the retriever's order
@@ -339,16 +342,17 @@ class _Staged(Recommender):
 
     def _fit(self, dataset: Dataset) -> None:
         self._checked()
-        self.retriever.fit(dataset)
+        self.retriever_ = clone(self.retriever).fit(dataset)
         self._prepare(dataset)
-        if self.ranker is None:
+        self.ranker_ = clone(self.ranker, safe=False)
+        if self.ranker_ is None:
             return
-        if hasattr(self.ranker, "fit_rows") and dataset.valid.nnz:
+        if hasattr(self.ranker_, "fit_rows") and dataset.valid.nnz:
             rows = self.candidate_rows(dataset)
-            self.ranker.fit_rows(rows, rows["label"], dataset)
+            self.ranker_.fit_rows(rows, rows["label"], dataset)
         else:
             found = self._retrieve(np.arange(dataset.n_users), self.allowed_, self.train_)[0]
-            self.ranker.fit(dataset, candidates=found)
+            self.ranker_.fit(dataset, candidates=found)
 
     def candidate_rows(self, dataset: Dataset) -> pd.DataFrame:
         """What a ranker will meet, with answers: the candidates of everybody with validation
@@ -374,6 +378,7 @@ class _Staged(Recommender):
             self.ranker._fitted()
         d = dataset.for_fit()
         self._forget()
+        self.retriever_, self.ranker_ = self.retriever, self.ranker
         self.item_ids_ = list(self.retriever.item_ids_)
         self.user_ids_ = list(self.retriever.user_ids_)
         self.train_, self.seen_ = self.retriever.train_, self.retriever.seen_
@@ -393,13 +398,12 @@ class _Staged(Recommender):
                 raise MMRecError(f"TwoStage: {type(r).__name__} among rerankers is no Reranker")
 
     def _prepare(self, dataset: Dataset) -> None:
-        for r in self.rerankers:
-            r.fit(dataset)
+        self.rerankers_ = [clone(r).fit(dataset) for r in self.rerankers]
         n = dataset.n_items
         self._index: Any = None  # of other vectors
-        self.allowed_ = np.all([np.ones(n, bool), *(r.allowed(n) for r in self.rerankers)], 0)
+        self.allowed_ = np.all([np.ones(n, bool), *(r.allowed(n) for r in self.rerankers_)], 0)
         if not self.allowed_.any():
-            rules = ", ".join(type(r).__name__ for r in self.rerankers)
+            rules = ", ".join(type(r).__name__ for r in self.rerankers_)
             raise MMRecError(
                 f"TwoStage: the hard rules together ({rules}) let none of {n:,} items pass"
             )
@@ -408,8 +412,10 @@ class _Staged(Recommender):
         "What the hard rules let pass for each of these people now; row -1: somebody unknown."
         n = len(self.allowed_)
         ok = np.broadcast_to(self.allowed_, (len(user_rows), n))
-        own = [r.suits(np.asarray(user_rows), n) for r in self.rerankers]
-        inner = [self.retriever.may_show(user_rows)] if hasattr(self.retriever, "may_show") else []
+        own = [r.suits(np.asarray(user_rows), n) for r in self.rerankers_]
+        inner = (
+            [self.retriever_.may_show(user_rows)] if hasattr(self.retriever_, "may_show") else []
+        )
         return np.all([ok, *(m for m in own if m is not None), *inner], 0)
 
     def suits_new(
@@ -418,7 +424,7 @@ class _Staged(Recommender):
         """`may_show` for items from after the fit, given as rows of a catalogue; what a rule cannot
         judge it does not let pass."""
         ok = np.ones((len(user_rows), len(items)), bool)
-        for r in (*self.rerankers, self.retriever):
+        for r in (*self.rerankers_, self.retriever_):
             for n in range(len(items)):  # one at a time: a cell that is no date hides its own item
                 if hasattr(r, "suits_new"):
                     try:
@@ -444,11 +450,11 @@ class _Staged(Recommender):
     def through(self, index: Callable[[torch.Tensor], Any]) -> Self:
         """Let an index find the candidates of known people: `index(item vectors)` gives an object
         with `search(queries, k, allowed)`, as those of chapter 14. Not saved: it is made anew."""
-        if not isinstance(self.retriever, Factors):
-            what = type(self.retriever).__name__
+        if not isinstance(self.retriever_, Factors):
+            what = type(self.retriever_).__name__
             raise MMRecError(f"TwoStage: {what} has no vectors to search by; ALS or VBPR has")
-        self.retriever._fitted()
-        self._index = index(self.retriever.items_)
+        self.retriever_._fitted()
+        self._index = index(self.retriever_.items_)
         return self
 
     def _found(
@@ -457,7 +463,7 @@ class _Staged(Recommender):
         "What the index says, without what is barred: as many more are asked for."
         n = min(self.candidates, len(allowed))
         most = int(np.diff(barred[rows].indptr).max(initial=0))
-        queries, may = self.retriever.users_[torch.as_tensor(rows)], torch.from_numpy(allowed)
+        queries, may = self.retriever_.users_[torch.as_tensor(rows)], torch.from_numpy(allowed)
         value, item = self._index.search(queries, min(n + most, len(allowed)), may)
         value, item = value.double().numpy(), item.numpy()
         seen = [
@@ -477,7 +483,7 @@ class _Staged(Recommender):
             return self._found(np.asarray(rows), allowed, barred)
         size = max(1, 2**23 // len(allowed))
         blocks = [rows[i : i + size] for i in range(0, len(rows), size)] or [rows]
-        said = lambda b: torch.as_tensor(self.retriever.score(b))
+        said = lambda b: torch.as_tensor(self.retriever_.score(b))
         found = [self._top(said(b), self.may_show(b) & allowed, barred[b]) for b in blocks]
         return np.concatenate([i for i, _ in found]), np.concatenate([v for _, v in found])
 
@@ -487,31 +493,36 @@ class TwoStage(_Staged):
     score -inf."""
 
     @property
+    def _first(self) -> Recommender:
+        first: Recommender = getattr(self, "retriever_", self.retriever)
+        return first
+
+    @property
     def can_score_new_users(self) -> bool:
         "As the retriever; the ranker is asked for row -1, somebody new."
-        return self.retriever.can_score_new_users
+        return self._first.can_score_new_users
 
     @property
     def can_score_new_items(self) -> bool:
         "As the retriever: what is not retrieved cannot be ranked."
-        return self.retriever.can_score_new_items
+        return self._first.can_score_new_items
 
     @property
     def can_find_similar(self) -> bool:
         "As the retriever."
-        return self.retriever.can_find_similar
+        return self._first.can_find_similar
 
     def _similar(self, row: int) -> Float[torch.Tensor, "items"]:
-        return self.retriever._similar(row)
+        return self.retriever_._similar(row)
 
     def _ranked(self, rows, found, moment=None):
         "Candidates and their scores after two stages, best first; row -1: somebody new."
         items, said = found
-        if self.ranker is None:
+        if self.ranker_ is None:
             return items, said
         place = np.broadcast_to(np.arange(1.0, items.shape[1] + 1), items.shape)
         first = {"place": place, "retrieved": np.where(items < 0, 0, said)}
-        scores = self.ranker.score_candidates(rows, items, first | (moment or {}))
+        scores = self.ranker_.score_candidates(rows, items, first | (moment or {}))
         scores = np.where(items < 0, -np.inf, np.asarray(scores, float))
         order = np.argsort(-scores, 1, kind="stable")  # the first stage decides between equals
         return np.take_along_axis(items, order, 1), np.take_along_axis(scores, order, 1)
@@ -522,8 +533,8 @@ class TwoStage(_Staged):
         for i, s in zip(items, scores):
             there = i >= 0
             i, s = i[there], s[there]
-            if self.rerankers:
-                for r in sorted(self.rerankers, key=lambda r: r.step):
+            if self.rerankers_:
+                for r in sorted(self.rerankers_, key=lambda r: r.step):
                     worth = dict(zip(i, s))
                     i = r.arrange(i, s)
                     s = np.array([worth[x] for x in i], float)
@@ -542,7 +553,7 @@ class TwoStage(_Staged):
         return out
 
     def _from_history(self, x):
-        scores = torch.as_tensor(self.retriever.score_history(x)).clone()
+        scores = torch.as_tensor(self.retriever_.score_history(x)).clone()
         empty = np.flatnonzero(np.diff(x.indptr) == 0)
         scores[empty] = torch.as_tensor(np.asarray(self.train_.sum(0))).to(scores)
         nobody = np.full(x.shape[0], -1)
@@ -561,12 +572,12 @@ class TwoStage(_Staged):
         k = whole_number(k, "recommend: k")
         self._fitted()
         everybody = np.arange(len(self.user_ids_))
-        rows = everybody if user_ids is None else _lookup(self, "user", user_ids)
+        rows = everybody if user_ids is None else rows_of_ids(self, "user", user_ids)
         allowed = self.allowed_.copy()
         if candidates is not None:
-            allowed &= np.isin(np.arange(len(allowed)), _lookup(self, "item", candidates))
+            allowed &= np.isin(np.arange(len(allowed)), rows_of_ids(self, "item", candidates))
         barred = self.seen_ if exclude_seen else sp.csr_matrix(self.seen_.shape, dtype=np.float32)
-        frames, short = [_frame(torch.empty(0, len(allowed)), k, self.item_ids_)], 0
+        frames, short = [top_k_table(torch.empty(0, len(allowed)), k, self.item_ids_)], 0
         ids = np.asarray(self.item_ids_, dtype=object)
         found = self._retrieve(rows, allowed, barred)
         for row, (i, _) in zip(rows, self._slates(rows, found, moment)):
@@ -587,7 +598,10 @@ class TwoStage(_Staged):
         """What each stage said of an item for a user: its place and score after it (place 0: it is
         not there any more) among how many."""
         self._fitted()
-        rows, item = _lookup(self, "user", [user_id]), int(_lookup(self, "item", [item_id])[0])
+        rows, item = (
+            rows_of_ids(self, "user", [user_id]),
+            int(rows_of_ids(self, "item", [item_id])[0]),
+        )
         items, said = found = self._retrieve(rows, self.allowed_, self.train_)
         lines: list[tuple] = []
         pass_ = self.may_show(rows)[0]
@@ -598,12 +612,12 @@ class TwoStage(_Staged):
             place, score = (int(at[0]) + 1, float(s[at[0]])) if len(at) else (0, np.nan)
             lines.append((stage, place, score, len(i)))
 
-        line(f"retrieve: {type(self.retriever).__name__}", items[0][items[0] >= 0], said[0])
+        line(f"retrieve: {type(self.retriever_).__name__}", items[0][items[0] >= 0], said[0])
         items, scores = self._ranked(rows, found)
         i, s = items[0][items[0] >= 0], scores[0][items[0] >= 0]
-        if self.ranker is not None:
-            line(f"rank: {type(self.ranker).__name__}", i, s)
-        for r in sorted(self.rerankers, key=lambda r: r.step):
+        if self.ranker_ is not None:
+            line(f"rank: {type(self.ranker_).__name__}", i, s)
+        for r in sorted(self.rerankers_, key=lambda r: r.step):
             worth = dict(zip(i, s))
             i = r.arrange(i, s)
             s = np.array([worth[x] for x in i], float)
@@ -613,14 +627,16 @@ class TwoStage(_Staged):
 
     def _sound(self) -> bool:
         n = len(self.item_ids_)
+        if not hasattr(self, "retriever_"):
+            return False  # of before its parts were copied
         rules = all(
-            isinstance(r, Reranker) and _learned(r) and r._fits(n, len(self.user_ids_))
-            for r in self.rerankers
+            isinstance(r, Reranker) and learned_state(r) and r._fits(n, len(self.user_ids_))
+            for r in self.rerankers_
         )
         return (
             rules
             and self.allowed_.shape == (n,)
             and self.allowed_.dtype == bool
-            and self.retriever.item_ids_ == self.item_ids_
-            and self.retriever.user_ids_ == self.user_ids_
+            and self.retriever_.item_ids_ == self.item_ids_
+            and self.retriever_.user_ids_ == self.user_ids_
         )

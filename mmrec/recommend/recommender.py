@@ -4,18 +4,18 @@
 __all__ = ['NotFittedError', 'Recommender', 'load_recommender', 'Popular', 'ItemKNN', 'content_vectors', 'ContentKNN']
 
 # %% ../../nbs/08_recommend/1_recommender.ipynb #279209c7
-import os, warnings
+import copy, os, warnings
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np, pandas as pd, scipy.sparse as sp, sklearn.exceptions, torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from ..data.basics import rows_of, whole_number
 from ..data.dataset import Dataset
 from ..environment import MMRecError, UnknownId, Unsupported
 from ..evaluate.blockwise import top_k
-from .storage import Settings as Settings, Stored, _learned, read_model
+from .storage import Settings as Settings, Stored, learned_state, read_model
 
 # %% ../../nbs/08_recommend/1_recommender.ipynb #bba77c13
 class NotFittedError(MMRecError, sklearn.exceptions.NotFittedError):
@@ -31,7 +31,7 @@ class _Basis(Stored):
     seen_: sp.csr_matrix
 
     def _forget(self) -> None:
-        for name in _learned(self):
+        for name in learned_state(self):
             delattr(self, name)
 
     def _fitted(self) -> None:
@@ -69,9 +69,15 @@ class _Basis(Stored):
         )
 
     def as_of(self, split: str) -> Self:
-        """Itself before it read `split`, 'valid' or 'test'. Most read training only; one that reads
-        more overrides this."""
-        return self
+        """Itself before it read `split`, 'valid' or 'test', and so are the models inside it. Most
+        read training only; one that reads more overrides this."""
+        inside = {n: m for n, m in learned_state(self).items() if isinstance(m, _Basis)}
+        before = {n: m.as_of(split) for n, m in inside.items()}
+        if all(before[n] is m for n, m in inside.items()):
+            return self
+        own = copy.copy(self)
+        own.__dict__.update(before)
+        return own
 
 # %% ../../nbs/08_recommend/1_recommender.ipynb #c7666c16
 class _Protocol(_Basis):
@@ -149,7 +155,7 @@ class _Abilities(_Protocol):
         return self.score_history(one)[0]
 
 # %% ../../nbs/08_recommend/1_recommender.ipynb #51f913a5
-def _texts(ids, what: str) -> list[str]:  # what: "user" or "item"
+def id_texts(ids, what: str) -> list[str]:  # what: "user" or "item"
     "External ids as texts; a single one is a list of one."
     ids = [ids] if isinstance(ids, (str, bytes)) or np.isscalar(ids) else list(ids)
     for i in ids:
@@ -158,12 +164,14 @@ def _texts(ids, what: str) -> list[str]:  # what: "user" or "item"
     return [str(i) for i in ids]
 
 
-def _lookup(model: _Protocol, what: str, ids) -> Int[np.ndarray, "ids"]:  # what: "user" or "item"
+def rows_of_ids(
+    model: _Protocol, what: str, ids
+) -> Int[np.ndarray, "ids"]:  # what: "user" or "item"
     "Rows of external ids; the table is built at the first question, not at each."
     known, tables = getattr(model, f"{what}_ids_"), model.__dict__.setdefault("_tables", {})
     if what not in tables or tables[what][0] is not known:
         tables[what] = known, pd.Index(known)
-    ids = _texts(ids, what)
+    ids = id_texts(ids, what)
     rows = tables[what][1].get_indexer(ids)
     if (rows < 0).any():
         raise UnknownId(
@@ -173,7 +181,7 @@ def _lookup(model: _Protocol, what: str, ids) -> Int[np.ndarray, "ids"]:  # what
     return rows
 
 # %% ../../nbs/08_recommend/1_recommender.ipynb #ab5b1347
-def _frame(scores, k, item_ids) -> pd.DataFrame:
+def top_k_table(scores, k, item_ids) -> pd.DataFrame:
     "Top k of each row as a table; places that nothing fills are left out."
     item, value = (x.cpu().numpy() for x in top_k(scores, k))
     user, place = np.nonzero(value > -np.inf)
@@ -202,10 +210,10 @@ class _Lists(_Abilities):
         k = whole_number(k, "recommend: k")
         self._fitted()
         everybody = user_ids is None
-        rows = np.arange(len(self.user_ids_)) if everybody else _lookup(self, "user", user_ids)
+        rows = np.arange(len(self.user_ids_)) if everybody else rows_of_ids(self, "user", user_ids)
         allowed = np.ones(len(self.item_ids_), bool)
         if candidates is not None:
-            allowed[:] = np.isin(np.arange(len(allowed)), _lookup(self, "item", candidates))
+            allowed[:] = np.isin(np.arange(len(allowed)), rows_of_ids(self, "item", candidates))
         if k > allowed.sum():
             warnings.warn(
                 f"recommend: k={k}, but there are {allowed.sum()} items to rank", stacklevel=2
@@ -217,9 +225,9 @@ class _Lists(_Abilities):
             seen = self.seen_[block].tocoo()
             if exclude_seen:
                 s[torch.from_numpy(seen.row).long(), torch.from_numpy(seen.col).long()] = -torch.inf
-            found = _frame(s.masked_fill(others.to(s.device), -torch.inf), k, self.item_ids_)
+            found = top_k_table(s.masked_fill(others.to(s.device), -torch.inf), k, self.item_ids_)
             frames.append(found.assign(user=block[found["user"]]))
-        none = _frame(torch.empty(0, len(allowed)), k, self.item_ids_)
+        none = top_k_table(torch.empty(0, len(allowed)), k, self.item_ids_)
         out = pd.concat(frames, ignore_index=True) if frames else none
         return out.assign(user=np.asarray(self.user_ids_, dtype=object)[out["user"]])
 
@@ -274,10 +282,10 @@ class Recommender(_Checked):
             )
         if not self.can_find_similar:
             raise Unsupported(f"{type(self).__name__} knows no similar items")
-        row = _lookup(self, "item", item_id)
+        row = rows_of_ids(self, "item", item_id)
         s = torch.as_tensor(self._similar(int(row[0]))).reshape(1, -1).clone()
         s[0, row[0]] = -torch.inf
-        return _frame(s, k, self.item_ids_).drop(columns="user")
+        return top_k_table(s, k, self.item_ids_).drop(columns="user")
 
     @staticmethod
     def load(folder: str | os.PathLike, dataset: Dataset | None = None) -> "Recommender":
@@ -415,3 +423,49 @@ class ContentKNN(Recommender):
             np.float32
         )
         return torch.from_numpy(mean) @ self.vectors_.T
+
+# %% ../../nbs/08_recommend/1_recommender.ipynb #0e50000b
+class MadeOfOthers(Recommender):
+    "A recommender with fitted ones inside; what their hard rules forbid, it does not show either."
+
+    def parts(self) -> dict[Any, Recommender]:
+        "The models inside that were fitted."
+        inside = learned_state(self).items()
+        return {n: m for n, m in inside if isinstance(m, Recommender)}
+
+    def _who(self, part: Any, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        "Which of these people a model inside judges, and as which of its rows."
+        return np.arange(len(rows)), rows
+
+    def _judged(self, rule: str, n: int, rows: np.ndarray, *what: Any) -> np.ndarray:
+        ok = np.ones((len(rows), n), bool)
+        for part, model in self.parts().items():
+            if hasattr(model, rule):
+                at, own = self._who(part, np.asarray(rows, int))
+                ok[at] &= getattr(model, rule)(*what, own)
+        return ok
+
+    def may_show(self, user_rows: Int[np.ndarray, "users"]) -> Bool[np.ndarray, "users items"]:
+        "What the hard rules inside let pass for each of these people; row -1: somebody unknown."
+        return self._judged("may_show", len(self.item_ids_), user_rows)
+
+    def suits_new(
+        self, items: pd.DataFrame, user_rows: Int[np.ndarray, "users"]
+    ) -> Bool[np.ndarray, "users items"]:
+        "The same for items from after the fit, given as rows of a catalogue."
+        return self._judged("suits_new", len(items), user_rows, items)
+
+    def _permitted(self, scores: torch.Tensor, rows: np.ndarray) -> torch.Tensor:
+        if not any(hasattr(m, "may_show") for m in self.parts().values()):
+            return scores
+        return scores.masked_fill(
+            ~torch.from_numpy(self.may_show(rows)).to(scores.device), -torch.inf
+        )
+
+    def score(self, user_rows: Int[np.ndarray, "users"]) -> Float[torch.Tensor, "users items"]:
+        "As every recommender; -inf where a hard rule inside forbids an item to a person."
+        return self._permitted(super().score(user_rows), self._user_rows(user_rows))
+
+    def score_history(self, x: sp.csr_matrix) -> Float[torch.Tensor, "users items"]:
+        "As every recommender; -inf where a hard rule inside forbids an item to somebody unknown."
+        return self._permitted(super().score_history(x), np.full(x.shape[0], -1))

@@ -21,8 +21,8 @@ class Settings(BaseEstimator):
     """Settings of a recommender that belong together: an argument of their own, reached by nested
     names (`trainer__lr`), copied and saved with it."""
 
-
-def _learned(model: BaseEstimator) -> dict[str, Any]:
+# %% ../../nbs/08_recommend/workshop/storage.ipynb #5a0e000y
+def learned_state(model: BaseEstimator) -> dict[str, Any]:
     "The attributes that are learned state."
     return {n: v for n, v in vars(model).items() if n.endswith("_") and not n.startswith("_")}
 
@@ -34,20 +34,22 @@ def _nested(v: Any) -> bool:
     return several or isinstance(v, kinds)
 
 
-def _part(v: Any, arrays: dict, prefix: str) -> dict | list:
+def _part(v: Any, arrays: dict, prefix: str, learned: bool = True) -> dict | list:
     if isinstance(v, (list, tuple)):
-        return [_spec(x, arrays, f"{prefix}{i}/") for i, x in enumerate(v)]
-    return _spec(v, arrays, prefix)
+        return [_spec(x, arrays, f"{prefix}{i}/", learned) for i, x in enumerate(v)]
+    return _spec(v, arrays, prefix, learned)
 
 # %% ../../nbs/08_recommend/workshop/storage.ipynb #5360a153
-def _spec(model: "Settings | Stored", arrays: dict, prefix: str = "") -> dict:
-    """Settings and learned state as plain values; arrays go into `arrays`. What is inside, as a
-    setting or learned, likewise."""
+def _spec(model: "Settings | Stored", arrays: dict, prefix: str = "", learned: bool = True) -> dict:
+    """Settings and learned state as plain values; arrays go into `arrays`. What is learned inside
+    likewise; of what is a setting the settings alone, as it is never fitted itself."""
     cls, plain, inner = type(model), {}, {}
     kinds: dict[str, list] = {}
     params = model.get_params(deep=False)
-    settings = {n: _part(v, arrays, f"{prefix}{n}/") for n, v in params.items() if _nested(v)}
-    for name, v in _learned(model).items():
+    settings = {
+        n: _part(v, arrays, f"{prefix}{n}/", False) for n, v in params.items() if _nested(v)
+    }
+    for name, v in learned_state(model).items() if learned else ():
         at = prefix + name
         if sp.issparse(v):
             v = v.tocsr()
@@ -65,8 +67,8 @@ def _spec(model: "Settings | Stored", arrays: dict, prefix: str = "") -> dict:
             )
         elif isinstance(v, np.ndarray):
             kinds[name], arrays[at] = ["array"], np.ascontiguousarray(v)
-        elif isinstance(v, Stored):
-            inner[name] = _spec(v, arrays, f"{at}/")
+        elif _nested(v):
+            inner[name] = _part(v, arrays, f"{at}/")
         else:
             plain[name] = v
     return {
@@ -80,7 +82,7 @@ def _spec(model: "Settings | Stored", arrays: dict, prefix: str = "") -> dict:
     }
 
 # %% ../../nbs/08_recommend/workshop/storage.ipynb #5a0e0009
-def _digest(meta: dict, arrays: dict) -> str:
+def state_digest(meta: dict, arrays: dict) -> str:
     """A hash of all that a saved model is: every setting, every plain value, every byte, type and
     shape of its arrays."""
     h = hashlib.blake2b(
@@ -134,7 +136,7 @@ class Stored(BaseEstimator):
             raise MMRecError(
                 f"{type(self).__name__}.save: {e}; learned state must be arrays or plain values"
             ) from None
-        text = json.dumps(meta | {"key": key, "digest": _digest(json.loads(text), arrays)})
+        text = json.dumps(meta | {"key": key, "digest": state_digest(json.loads(text), arrays)})
         with writing(folder), _alone(folder) as locked:
             new = write_atomic(
                 folder / f"model.{key}.safetensors",
@@ -224,16 +226,15 @@ def _state(meta: dict, arrays: dict, prefix: str = "", fitted: bool = True) -> A
         raise MMRecError(
             f"{cls.__name__} of this version has no setting '{min(unknown):.60}'; fit it again"
         )
-    parts = {
-        n: [_state(x, arrays, f"{prefix}{n}/{i}/", False) for i, x in enumerate(v)]
-        if isinstance(v, list)
-        else _state(v, arrays, f"{prefix}{n}/", False)
-        for n, v in meta["settings"].items()
-    }
+
+    def inside(name, v, fitted):
+        if not isinstance(v, list):
+            return _state(v, arrays, f"{prefix}{name}/", fitted)
+        return [_state(x, arrays, f"{prefix}{name}/{i}/", fitted) for i, x in enumerate(v)]
+
+    parts = {n: inside(n, v, False) for n, v in meta["settings"].items()}
     model = cls(**meta["params"], **parts)
-    state = dict(meta["plain"]) | {
-        n: _state(v, arrays, f"{prefix}{n}/") for n, v in meta["inner"].items()
-    }
+    state = dict(meta["plain"]) | {n: inside(n, v, True) for n, v in meta["inner"].items()}
     for name, (kind, *shape) in meta["kinds"].items():
         if kind not in ("csr", "tensor", "array"):
             raise MMRecError(f"kind '{kind!s:.60}'")
@@ -290,7 +291,7 @@ def read_model(folder: str | os.PathLike, kind: type[S]) -> S:
                 continue
             if same:
                 break
-        digest, wanted = _digest(meta, arrays), meta["digest"]
+        digest, wanted = state_digest(meta, arrays), meta["digest"]
     except Exception as e:
         raise MMRecError(
             f"{getattr(folder, 'name', folder)!s:.80}: no saved recommender "

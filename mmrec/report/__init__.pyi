@@ -39,7 +39,6 @@ from .evidence import with_intervals as with_intervals
 from .evidence import Blend as Blend
 from .evidence import choose_on_validation as choose_on_validation
 from .evidence import best_blend as best_blend
-from .evidence import Mixed as Mixed
 from .evidence import show_how_made as show_how_made
 from .quality import READ as READ
 from .quality import REMEDY as REMEDY

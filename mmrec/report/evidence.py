@@ -3,12 +3,11 @@
 # %% auto #0
 __all__ = ['DOLLAR', 'LOSSES', 'NO_ORDER', 'NOT_LATER', 'plain_text', 'title_of', 'announce', 'read_data', 'comes_next',
            'what_is_held_out', 'item_cards', 'show_answer', 'interval_words', 'with_intervals', 'Blend',
-           'choose_on_validation', 'best_blend', 'Mixed', 'show_how_made']
+           'choose_on_validation', 'best_blend', 'show_how_made']
 
 # %% ../../nbs/16_report/2_evidence.ipynb #38628c1a
 import base64, contextlib, html, io, re, sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np, pandas as pd, torch
@@ -24,9 +23,8 @@ from ..encode.encoders import TextEncoder, default_encoders
 from ..encode.items import encode_items
 from ..evaluate.ranking import on_validation, verdict
 from ..fusion.fusions import score_fusion
-from ..recommend.recommender import Recommender
 from ..preprocess.media import MediaError, read_audio, read_frames, read_image
-from .reports import _style, load_options
+from .reports import style_sheet, load_options
 
 # %% ../../nbs/16_report/2_evidence.ipynb #5f14d265
 def plain_text(text: object, most: int = 80) -> str:  # most: letters that are kept
@@ -177,7 +175,7 @@ def item_cards(
         picture = _picture(dataset, row, size) or ("<div class=none></div>" if media else "")
         player = _player(dataset, row, sound)
         cards.append(f"<div class=card>{picture}<b>{html.escape(title)}</b>{note}{player}</div>")
-    return HTML(f"<style>{_style('cards.css')}</style><div class=cards>{''.join(cards)}</div>")
+    return HTML(f"<style>{style_sheet('cards.css')}</style><div class=cards>{''.join(cards)}</div>")
 
 # %% ../../nbs/16_report/2_evidence.ipynb #3192529e
 def show_answer(*lines: str, left_out: list[str] | tuple = ()) -> None:
@@ -268,25 +266,6 @@ def best_blend(
     mixes = {w: Blend([base, second], [1.0, w]) for w in weights}
     best, valid = choose_on_validation(mixes, dataset, metric, users)
     return mixes[best], pd.Series(valid, name=metric, index=list(mixes), dtype=float)
-
-# %% ../../nbs/16_report/2_evidence.ipynb #162beside1
-@dataclass(eq=False, repr=False)
-class Mixed(Recommender):
-    "Two recommenders beside each other, with the weight of the second that ranks validation best."
-
-    first: Recommender
-    second: Recommender
-    metric: str = "ndcg@20"
-    weights: Sequence[float] = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6)
-
-    def _fit(self, dataset: Dataset) -> None:
-        parts = self.first.fit(dataset), self.second.fit(dataset)
-        mix, tried = best_blend(*parts, dataset, self.weights, self.metric)
-        self.weight_ = float(mix.weights[1])
-        self.tried_ = tried.to_numpy(float)
-
-    def _score(self, rows):
-        return Blend([self.first, self.second], [1.0, self.weight_]).score(rows)
 
 # %% ../../nbs/16_report/2_evidence.ipynb #64295829
 def show_how_made(dataset: Dataset, *notes: str) -> None:  # notes: what is special to this report

@@ -20,8 +20,8 @@ from ..data.loading import from_frames
 from ..environment import MMRecError, Unsupported
 from ..evaluate.blockwise import relevant_ranks, top_k
 from ..evaluate.ranking import Result, metric_length, rank_metrics
-from ..recommend.recommender import ItemKNN, Popular, Recommender, _texts
-from ..recommend.storage import _learned
+from ..recommend.recommender import ItemKNN, MadeOfOthers, Popular, Recommender, id_texts
+from ..recommend.storage import learned_state
 
 # %% ../../nbs/10_sequence/1_order.ipynb #6610a42a
 class _Forms:
@@ -255,7 +255,7 @@ class _Fitted(Recommender):
             return self.before_.as_of(split)
         before = copy.copy(self)
         before.values_, before.offsets_ = self.trained_, self.train_offsets_
-        for name, inner in _learned(self).items():
+        for name, inner in learned_state(self).items():
             if isinstance(inner, Recommender):
                 setattr(before, name, inner.as_of(split))
         return before
@@ -328,7 +328,7 @@ class Sequential(_Ordered):
         "The best k items after a sequence of item ids, oldest first; unknown ids are left out."
         k = whole_number(k, "next_items: k")
         self._fitted()
-        row = pd.Index(self.item_ids_).get_indexer(_texts(item_ids, "item"))
+        row = pd.Index(self.item_ids_).get_indexer(id_texts(item_ids, "item"))
         if (row < 0).any():
             text = f"{(row < 0).sum()} of {len(row)} items are not known and left out"
             warnings.warn(text, stacklevel=2)
@@ -455,7 +455,7 @@ class SequenceKNN(Sequential):
 
 # %% ../../nbs/10_sequence/1_order.ipynb #cebd8940
 @dataclass(eq=False, repr=False)
-class Fading(Sequential):
+class Fading(MadeOfOthers, Sequential):
     "A model of chapter 8 that reads faded histories; `recency=None` is chosen on validation."
 
     model: Recommender | None = None  # ItemKNN()

@@ -4,7 +4,9 @@
 __all__ = ['Beside', 'carried_by']
 
 # %% ../../nbs/10_sequence/3_voices.ipynb #c2072fc5
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np, pandas as pd, torch
 from jaxtyping import Float, Int
@@ -12,14 +14,15 @@ from sklearn.base import clone
 from torch import Tensor
 
 from ..environment import MMRecError, UnknownId
+from ..evaluate.ranking import metric_length, on_validation
 from ..multimodal.model import standard
 from .order import Histories, Sequential, check_reads_histories, evaluate_next
 from .order import next_length, score_sequence
-from ..recommend.recommender import Recommender, _texts
+from ..recommend.recommender import MadeOfOthers, Recommender, id_texts
 
 # %% ../../nbs/10_sequence/3_voices.ipynb #8a85cabc
 @dataclass(eq=False, repr=False)
-class _Voices(Sequential):
+class _Voices(MadeOfOthers, Sequential):
     "The recommenders that are heard, and what they can do together."
 
     refit = False  # the voices do that, each for itself
@@ -49,6 +52,26 @@ class _Voices(Sequential):
         return [v for n in range(4) if (v := getattr(self, f"voice{n}_")) is not None]
 
     @property
+    def reads_order(self) -> bool:
+        "Whether one voice reads the order of choices; if none does, each answers as it does alone."
+        own = lambda m: m.reads_order if isinstance(m, _Voices) else isinstance(m, Sequential)
+        return any(own(m) for m in self._given())
+
+    def _fit(self, dataset):
+        asked = self._given()
+        if len(asked) < 2:
+            raise MMRecError("Beside: at least two recommenders are wanted")
+        if self.reads_order:
+            return super()._fit(dataset)
+        metric_length(self.metric)  # before anything is learned
+        self.values_, self.offsets_ = (
+            v.astype(np.int64) for v in (dataset.train.indices, dataset.train.indptr)
+        )
+        self.trained_, self.train_offsets_ = self.values_, self.offsets_
+        self.popularity_ = np.asarray(dataset.train.sum(0), np.float32).ravel()
+        self._learn(dataset, None)
+
+    @property
     def can_score_new_users(self) -> bool:
         "Where every voice can."
         return all(m.can_score_new_users for m in self._given())
@@ -60,18 +83,12 @@ class _Voices(Sequential):
 
 # %% ../../nbs/10_sequence/3_voices.ipynb #1f5f0435
 class Beside(_Voices):
-    "Up to three more recommenders beside a first one; weights by validation, unless given."
+    """Up to three more recommenders beside a first one; weights by validation, unless given. It
+    reads order where one of them does."""
 
     def _learn(self, dataset, h, chosen=None):
-        asked = self._given()
-        if len(asked) < 2:
-            raise MMRecError("Beside: at least two recommenders are wanted")
-        weights = np.ones(len(asked)) if self.weights is None else np.asarray(self.weights)
-        if len(weights) != len(asked):
-            raise MMRecError(f"Beside: {len(weights)} weights for {len(asked)} recommenders")
-        if weights.dtype.kind not in "iuf" or not np.isfinite(weights).all() or not weights.any():
-            raise MMRecError(f"Beside: weights={self.weights!r:.60}; numbers, one of them not 0")
-        for m in asked:
+        asked, weights = self._given(), self._weights_given()
+        for m in asked if self.reads_order else ():
             check_reads_histories(m, "Beside")
         voices = asked if self.prefit else [clone(m).fit(dataset) for m in asked]
         for m in voices:
@@ -81,41 +98,68 @@ class Beside(_Voices):
         if self.weights is None and dataset.valid.nnz:
             self._weigh(dataset, voices)
 
+    def _weights_given(self) -> np.ndarray:
+        n = len(self._given())
+        weights = np.ones(n) if self.weights is None else np.asarray(self.weights)
+        if len(weights) != n:
+            raise MMRecError(f"Beside: {len(weights)} weights for {n} recommenders")
+        if weights.dtype.kind not in "iuf" or not np.isfinite(weights).all() or not weights.any():
+            raise MMRecError(f"Beside: weights={self.weights!r:.60}; numbers, one of them not 0")
+        return weights
+
     def _weigh(self, dataset, voices, grid=(0.0, 0.1, 0.25, 0.5, 1.0, 2.0)) -> None:
         "One weight after the other, the best of the grid on validation."
-        kept, k = [_Kept(v.as_of("valid")) for v in voices], next_length(self.metric)
-        most = max(200, min(self.most, 2**28 // dataset.n_items // len(voices)))
-
-        def value(weights):
-            found = evaluate_next(_Sum(kept, weights), dataset, k, "valid", self.ahead, most=most)
-            return float(found.mean[self.metric])
-
+        value = self._judge(dataset, [v.as_of("valid") for v in voices])
         self.weights_, self.tried_ = [1.0] + [0.0] * (len(voices) - 1), []
-        for _ in range(self.rounds):
+        for _ in range(self.rounds if len(voices) > 2 else 1):
             for i in range(1, len(voices)):
                 options = {w: value([*self.weights_[:i], w, *self.weights_[i + 1 :]]) for w in grid}
                 self.weights_[i] = max(options, key=options.__getitem__)
                 self.tried_ += [[i, w, v] for w, v in options.items()]
 
+    def _judge(self, dataset, voices) -> Callable[[list[float]], float]:
+        "What validation says of weights: of moments in order, or of each person's list."
+        if not self.reads_order:
+            return lambda w: on_validation(_Sum(voices, w), dataset, self.metric)
+        kept, k = [_Kept(v) for v in voices], next_length(self.metric)
+        most = max(200, min(self.most, 2**28 // dataset.n_items // len(voices)))
+        asked = dict(dataset=dataset, k=k, split="valid", ahead=self.ahead, most=most)
+        return lambda w: float(evaluate_next(_Sum(kept, w), **asked).mean[self.metric])
+
     def _next(self, h):
         return _Sum(self.voices(), self.weights_).score_sequence(h)
+
+    def _score(self, rows):
+        if self.reads_order:
+            return super()._score(rows)
+        return _Sum(self.voices(), self.weights_).score(rows)
 
     def _clicked(self, rows):
         if not len(rows):
             return super()._clicked(rows)
-        used = [(v, w) for v, w in zip(self.voices(), self.weights_) if w]
-        return sum(w * standard(_after_clicks(v, rows).float()[None])[0] for v, w in used)
+        used = _Sum(self.voices(), self.weights_)
+        return used.of(lambda v: _after_clicks(v, rows)[None])[0]
 
 # %% ../../nbs/10_sequence/3_voices.ipynb #67820bf2
 class _Sum:
-    "Weighted sum of standardised scores."
+    "Weighted sum of standardised scores; what a voice that is heard does not show stays out."
 
     def __init__(self, voices, weights):
-        self.voices, self.weights = voices, weights
+        self.heard = [(v, w) for v, w in zip(voices, weights) if w]
+
+    def of(self, ask: Callable[[Any], Tensor]) -> Float[Tensor, "rows items"]:
+        said = [torch.as_tensor(ask(v)).float() for v, _ in self.heard]
+        shut = torch.stack([(s == -torch.inf).to(said[0].device) for s in said]).any(0)
+        parts = [
+            w * standard(s).masked_fill(s == -torch.inf, 0) for s, (_, w) in zip(said, self.heard)
+        ]
+        return sum(p.to(shut.device) for p in parts).masked_fill(shut, -torch.inf)
 
     def score_sequence(self, h: Histories) -> Float[Tensor, "rows items"]:
-        used = [(v, w) for v, w in zip(self.voices, self.weights) if w]
-        return sum(w * standard(score_sequence(v, h).float()) for v, w in used)
+        return self.of(lambda v: score_sequence(v, h))
+
+    def score(self, rows: Int[np.ndarray, "users"]) -> Float[Tensor, "rows items"]:
+        return self.of(lambda v: v.score(rows))
 
 
 class _Kept:
@@ -144,7 +188,7 @@ def carried_by(
     "How far an item's score (in standard deviations) falls without each choice of a history."
     model._fitted()
     index = pd.Index(model.item_ids_)
-    history = _texts(history, "item")
+    history = id_texts(history, "item")
     rows, item = index.get_indexer(history), index.get_indexer([str(item_id)])[0]
     if item < 0 or (rows < 0).any():
         unknown = item_id if item < 0 else history[int(np.argmin(rows))]

@@ -22,7 +22,7 @@ from torch import Tensor
 from mmrec.data.readers import MEDIA, MODALITIES
 from mmrec.environment import MMRecError, UnknownId
 from mmrec.evaluate.blockwise import top_k
-from mmrec.preprocess.columns import _categories
+from mmrec.preprocess.columns import cell_categories
 from mmrec.serve.bundle import VIEWS, Bundle, ExactIndex, Space, encoder_of, shrink_media
 
 # %% ../../nbs/14_serve/2_answers.ipynb #94566a70
@@ -71,7 +71,7 @@ def values_in(cell, whole: bool) -> list:
     "What one cell holds: of a list its elements, of a|b (unless taken as a whole) a and b."
     if isinstance(cell, LISTS):
         return list(cell)
-    return _categories(cell) if isinstance(cell, str) and "|" in cell and not whole else [cell]
+    return cell_categories(cell) if isinstance(cell, str) and "|" in cell and not whole else [cell]
 
 
 def make_facet(column: pd.Series) -> Facet:
@@ -139,7 +139,7 @@ def _equal(f: Facet, column: str, wanted) -> Bool[np.ndarray, "items"]:
     texts = {comparable(w).lower() if f.kind == "flag" else comparable(w) for w in wanted}
     ok[f.rows[np.isin(f.codes, [f.words[t] for t in texts if t in f.words])]] = True
     for t in texts if f.kind == "list" else ():
-        if "|" in t and t not in f.words and (parts := _categories(t)):  # a cell as it stands
+        if "|" in t and t not in f.words and (parts := cell_categories(t)):  # a cell as it stands
             ok |= np.all([_equal(f, column, p) for p in parts], axis=0)
     return ok
 

@@ -959,9 +959,9 @@ def web_page(bundle: Bundle) -> tuple[str, str]:
         accept=",".join(f"{m}/*" for m in reads),
         video=json.dumps("video" in reads),
         silent="hidden" if cannot_hear() else "",
-        style=style,
-        script=script,
     )
+    page = page.replace('<link rel="stylesheet" href="page.css">', f"<style>{style}</style>")
+    page = page.replace('<script src="page.js"></script>', f"<script>{script}</script>")
     digest = lambda text: base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     policy = (
         f"default-src 'none'; script-src 'sha256-{digest(script)}'; "

@@ -135,7 +135,7 @@ function find(file) {
   if (text) body.set('text', text);
   const moves = file && file.type === 'image/gif' && $('file').dataset.video === 'true';
   if (file) body.set(moves ? 'video' : file.type.split('/')[0], file);
-  const what = [text && '“' + text + '”', file && file.name].filter(Boolean).join(' and ');
+  const what = [text && '“' + text + '”', file?.name].filter(Boolean).join(' and ');
   run('Near ' + what, () => api('search', body));
 }
 
@@ -159,7 +159,8 @@ async function speak() {
   if (recorder) return recorder.stop();
   try {
     const stream = await navigator.mediaDevices.getUserMedia({audio: true});
-    const mine = recorder = new MediaRecorder(stream);
+    const mine = new MediaRecorder(stream);
+    recorder = mine;
     const parts = [];
     mine.ondataavailable = e => parts.push(e.data);
     mine.onstop = () => {
