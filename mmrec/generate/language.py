@@ -499,7 +499,7 @@ PROMPTS = {
 }
 _BESIDE = 'The irrelevant part of this item: "{text}" means in one word: "'
 
-
+# %% ../../nbs/11_generate/1_language_models.ipynb #acace74y
 def _words(dataset: Any, column: str) -> Any:
     "A column of the items as text, empty where there is none."
     if column not in list(dataset.items):
@@ -507,11 +507,11 @@ def _words(dataset: Any, column: str) -> Any:
     return dataset.items[column].fillna("").astype(str)
 
 
-def _quoted(text: str, most: int = 600) -> str:
+def quoted_text(text: str, most: int = 600) -> str:
     "A text as data inside a prompt: one line, without the quotation marks that would end it."
     return clean_text(text, most).replace('"', "'")
 
-
+# %% ../../nbs/11_generate/1_language_models.ipynb #acace74z
 def language_features(
     dataset: Any,  # a Dataset with a text column
     model: LanguageModel,
@@ -522,7 +522,7 @@ def language_features(
     if how not in PROMPTS:
         raise MMRecError(f"how={how!r} is not known; known: {', '.join(PROMPTS)}")
     column = _words(dataset, source)
-    texts = [_quoted(t) for t in column]
+    texts = [quoted_text(t) for t in column]
     present = np.array([bool(t) for t in texts])
     rows = np.flatnonzero(present)
     if not len(rows):
@@ -568,14 +568,14 @@ def _from_titles(
 ) -> dict[int, str]:
     asked = rows_of(rows, dataset.n_items, "rows", as_given=True)
     column = _words(dataset, source)
-    titles = {int(r): t for r in asked if (t := _quoted(column.iloc[int(r)], 200))}
+    titles = {int(r): t for r in asked if (t := quoted_text(column.iloc[int(r)], 200))}
     prompts = [ask.replace("{}", t) for t in titles.values()]
     return dict(zip(titles, model.generate(prompts, tokens) if titles else []))
 
 # %% ../../nbs/11_generate/1_language_models.ipynb #e73fb9da
 def taste_sentence(titles: Sequence[str], model: LanguageModel, newest: int = 10) -> str:
     "What a person likes, in one sentence, from the newest titles that were chosen; '' from none."
-    some = [t for x in titles if (t := _quoted(str(x), 100))][-newest:]
+    some = [t for x in titles if (t := quoted_text(str(x), 100))][-newest:]
     if not some:
         return ""
     listed = "\n".join(f'- "{t}"' for t in some)

@@ -16,27 +16,27 @@ from sklearn.base import clone
 
 from ..data.basics import seeded
 from ..environment import MMRecError, need
-from ..recommend.recommender import ItemKNN, Recommender
+from ..recommend.recommender import ItemKNN, MadeOfOthers, Recommender
 from ..sequence.order import Sequential, score_sequence
-from .language import LocalModel, _quoted, tiny_model
+from .language import LocalModel, quoted_text, tiny_model
 
 # %% ../../nbs/11_generate/2_likelihood.ipynb #8334aa74
 _HEAD = "These were chosen one after the other:\n"
 
 
 @lru_cache(maxsize=2)
-def _named_model(name: str) -> LocalModel:
+def named_model(name: str) -> LocalModel:
     "A model by name, loaded once; `tiny` is the random one for tests."
     return tiny_model(context=512) if name == "tiny" else LocalModel(name)
 
-
+# %% ../../nbs/11_generate/2_likelihood.ipynb #8334aa7y
 def chosen_text(titles: Sequence[str]) -> str:
     "A history as lines, ready for the next one."
     return _HEAD + "".join(f"- {t}\n" for t in titles) + "-"
 
 
 @dataclass(eq=False, repr=False)
-class LikelihoodRanker(Sequential):
+class LikelihoodRanker(MadeOfOthers, Sequential):
     """The best candidates of another recommender in the order of a language model's likelihood
     after the newest choices; all other items keep their places behind them."""
 
@@ -54,7 +54,7 @@ class LikelihoodRanker(Sequential):
         column = next((c for c in ("title", "text") if c in dataset.items), None)
         if column is None:
             raise MMRecError(f"LikelihoodRanker: items of {dataset.name} have no title and no text")
-        self.titles_ = [_quoted(str(t), 80) for t in dataset.items[column].fillna("")]
+        self.titles_ = [quoted_text(str(t), 80) for t in dataset.items[column].fillna("")]
         lists = [x for x in h.lists() if len(x) > 2]
         rng = np.random.default_rng(self.seed)
         shown = rng.permutation(len(lists))[: self.examples]
@@ -67,7 +67,7 @@ class LikelihoodRanker(Sequential):
         self, history: Sequence[int], items: Sequence[int]
     ) -> Float[np.ndarray, "items"]:
         "What the history says for each item's title; -inf for an item without one."
-        lm, before = _named_model(self.model), self.shown_ + "\n\n" if self.shown_ else ""
+        lm, before = named_model(self.model), self.shown_ + "\n\n" if self.shown_ else ""
         named = [i for i in items if self.titles_[i]]
         lines = [f" {self.titles_[i]}\n" for i in named]
         s = lm.log_likelihood(before + chosen_text(self._lines(history)), lines)

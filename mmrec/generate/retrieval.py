@@ -22,7 +22,7 @@ from ..data.dataset import Dataset
 from ..environment import MMRecError
 from .semantic_ids import ResidualKMeans, RQVAE, SemanticIds, foretold
 from ..recommend.closed_form import top_singular
-from ..recommend.recommender import _frame, _lookup, content_vectors
+from ..recommend.recommender import top_k_table, rows_of_ids, content_vectors
 from ..sequence.networks import Trunk, spectral_start
 from ..sequence.order import Histories, Sequential, evaluate_next, next_length, stretches
 
@@ -490,17 +490,17 @@ class GenerativeRecommender(_Writing):
         self._fitted()
         n = len(self.item_ids_)
         rows = np.arange(len(self.user_ids_))
-        rows = rows if user_ids is None else _lookup(self, "user", user_ids)
+        rows = rows if user_ids is None else rows_of_ids(self, "user", user_ids)
         allowed = torch.full((n,), candidates is None)
         if candidates is not None:
-            allowed[torch.from_numpy(_lookup(self, "item", candidates)).long()] = True
-        frames = [_frame(torch.empty(0, n), k, self.item_ids_)]
+            allowed[torch.from_numpy(rows_of_ids(self, "item", candidates)).long()] = True
+        frames = [top_k_table(torch.empty(0, n), k, self.item_ids_)]
         for block in np.array_split(rows, -(-len(rows) // 256)) if len(rows) else ():
             may = allowed.repeat(len(block), 1)
             if exclude_seen:
                 seen = self.seen_[block].tocoo()
                 may[torch.from_numpy(seen.row).long(), torch.from_numpy(seen.col).long()] = False
-            found = _frame(self._written(block, k, may), min(k, n), self.item_ids_)
+            found = top_k_table(self._written(block, k, may), min(k, n), self.item_ids_)
             frames.append(found.assign(user=block[found["user"]]))
         out = pd.concat([f for f in frames if len(f)] or frames[:1], ignore_index=True)
         return out.assign(user=np.asarray(self.user_ids_, dtype=object)[out["user"].astype(int)])

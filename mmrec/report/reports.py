@@ -564,7 +564,7 @@ def training_options(name: str = "model", epochs: int = 0) -> dict[str, Any]:
     return found | ({"log": log} if log and find_spec("accelerate") else {})
 
 # %% ../../nbs/16_report/1_reports.ipynb #3e446021
-def _style(name: str = "page.css") -> str:
+def style_sheet(name: str = "page.css") -> str:
     "A style sheet that is shipped beside this module."
     return (resources.files("mmrec.report") / "static" / name).read_text("utf-8")
 
@@ -688,14 +688,14 @@ def _page(title: str, body: str, facts: dict | None, code: bool) -> str:
 
         dark = HtmlFormatter(style="github-dark").get_style_defs(".highlight")
         style = (
-            _style()
+            style_sheet()
             + HtmlFormatter().get_style_defs(".highlight")
             + "@media screen and (prefers-color-scheme:dark){"
             + dark
             + "}.highlight,.highlight pre{background:var(--soft)!important}"
         )
     else:
-        style = _style()
+        style = style_sheet()
     foot = f"<footer><h3>How this page was made</h3><table>{rows}</table></footer>" if rows else ""
     return (
         f"<!doctype html><html lang=en><head><meta charset=utf-8><meta name=viewport "

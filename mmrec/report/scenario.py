@@ -20,7 +20,7 @@ from ..data.basics import rows_of
 from ..data.dataset import Dataset, Features
 from ..environment import MMRecError
 from ..evaluate.ranking import bootstrap, compare, evaluate, holm
-from ..multimodal.model import MultimodalRecommender
+from ..multimodal.model import MultimodalRecommender, standard
 from mmrec.preprocess.classical import (
     color_features, color_vector, map_items, mfcc_features, tfidf_features,
 )  # fmt: skip
@@ -28,8 +28,9 @@ from ..preprocess.media import read_frames
 from ..protect.pseudonyms import LEAST, hide_small_groups, pseudonym
 from ..rank.stages import Reranker, TwoStage
 from ..recommend.recommender import ContentKNN, ItemKNN, Popular, Recommender
+from ..sequence.voices import Beside
 from mmrec.report.evidence import (
-    Mixed, choose_on_validation, interval_words, item_cards, plain_text, read_data, title_of,
+    choose_on_validation, interval_words, item_cards, plain_text, read_data, title_of,
     what_is_held_out, with_intervals,
 )  # fmt: skip
 
@@ -137,7 +138,7 @@ def study(
     n = min(dataset.n_items, max(200, 10 * k))  # candidates; hard rules come before them
     models = {name: TwoStage(m, None, list(rules), n).fit(dataset) for name, m in plain.items()}
     if wishes:
-        base = models["content" if dataset.features else "chosen together"].retriever
+        base = models["content" if dataset.features else "chosen together"].retriever_
         models["with wishes"] = TwoStage(base, None, [*rules, *wishes], n).assemble(dataset)
     results = {name: evaluate(m, dataset, k=k, users=users) for name, m in models.items()}
     ask = dict(reversed(models.items()))
@@ -248,17 +249,16 @@ def plot_groups(s: Study, most: int = 12) -> None:
 def why(s: Study, user: int, item: int) -> str:
     "The choice of this person that speaks most for the item, and in which sense."
     model = s.models[s.chosen]
-    return _reason(getattr(model, "retriever", model), s.dataset, user, item)
+    return _reason(getattr(model, "retriever_", model), s.dataset, user, item)
 
 
 def _reason(model: Any, d: Dataset, user: int, item: int) -> str:
     mine = model.train_[[user]].indices
     near = lambda score: title_of(d, mine[int(score.argmax())])[:40]
-    if isinstance(model, Mixed):  # the voice that says more for it
-        said = [m.score(np.array([user]))[0] for m in (model.first, model.second)]
-        a, b = (float((v[item] - v.mean()) / v.std().clamp(min=1e-9)) for v in said)
-        speaks = model.first if a >= model.weight_ * b else model.second
-        return _reason(speaks, d, user, item)
+    if isinstance(model, Beside):  # the voice that says most for it
+        heard = [(v, w) for v, w in zip(model.voices(), model.weights_) if w]
+        said = [w * standard(v.score(np.array([user])).float())[0, item] for v, w in heard]
+        return _reason(heard[int(np.argmax([float(s) for s in said]))][0], d, user, item)
     if hasattr(model, "reason") and (said := model.reason(user, item)):
         return said
     if isinstance(model, ContentKNN) and len(mine):

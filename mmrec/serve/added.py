@@ -32,7 +32,7 @@ def added_folder(bundle: Bundle) -> Path:
     return Path(os.path.realpath(bundle.root)).with_name(bundle.root.name + ".added")
 
 
-def _added_name(n: int, data: bytes) -> str:
+def added_file_name(n: int, data: bytes) -> str:
     return f"{n:06d}-{hashlib.sha256(data).hexdigest()[:32]}.safetensors"
 
 
@@ -42,7 +42,7 @@ def _as_json(v):
     return list(v) if isinstance(v, (set, tuple)) else str(v)
 
 
-def _tensor(data: bytes) -> Tensor:
+def bytes_as_tensor(data: bytes) -> Tensor:
     return torch.frombuffer(bytearray(data), dtype=torch.uint8)
 
 
@@ -75,8 +75,8 @@ def keep_item(bundle: Bundle, folder: Path) -> Path:
         "encoders": {m: bundle.manifest["encoders"].get(m, {}).get("fingerprint") for m in vectors},
     }
     try:
-        arrays |= {f"media.{m}": _tensor(p.read_bytes()) for m, p in media.items()}
-        arrays["about"] = _tensor(json.dumps(about, default=_as_json).encode())
+        arrays |= {f"media.{m}": bytes_as_tensor(p.read_bytes()) for m, p in media.items()}
+        arrays["about"] = bytes_as_tensor(json.dumps(about, default=_as_json).encode())
         data = to_bytes(arrays)
         Path(folder).mkdir(parents=True, exist_ok=True)
         with one_writer(folder):  # between looking and writing nobody else writes
@@ -86,7 +86,7 @@ def keep_item(bundle: Bundle, folder: Path) -> Path:
                     f"service per bundle"
                 )
             return write_atomic(
-                Path(folder) / _added_name(n, data), lambda p: Path(p).write_bytes(data)
+                Path(folder) / added_file_name(n, data), lambda p: Path(p).write_bytes(data)
             )
     except OSError as e:
         raise MMRecError(
@@ -168,7 +168,7 @@ def read_kept(bundle: Bundle, file: Path, n: int, media: Path) -> tuple[dict, di
         raise MMRecError(
             f"{folder}: {file.name[:15]}... cannot be read ({e.strerror}); make it readable"
         ) from None
-    if file.name != _added_name(n, data):
+    if file.name != added_file_name(n, data):
         raise MMRecError(
             f"{folder}: {file.name[:15]}... is not the item {n} that was written; "
             f"remove the folder, or restore it"
