@@ -14,6 +14,16 @@ from .storage import cache_dir, write_atomic, writing
 from ..environment import MMRecError
 
 # %% ../../nbs/01_data/workshop/hub.ipynb #3d34c332
+def _check_arrow(folder: Path) -> None:
+    "An error where a file of the folder is damaged: mapped into memory unchecked, it could crash."
+    import pyarrow as pa
+
+    for file in sorted(folder.rglob("*.arrow")):
+        with pa.OSFile(str(file)) as f, pa.ipc.open_stream(f) as batches:
+            for batch in batches:
+                batch.validate(full=True)
+
+
 def _hf_tables(source: str) -> dict:
     """Tables of a Hugging Face data set: its configurations items, interactions and users, or its
     splits."""
@@ -27,6 +37,7 @@ def _hf_tables(source: str) -> dict:
     read = lambda *args, **kw: datasets.load_dataset(*args, cache_dir=cache, **kw)
     try:
         if any((folder / f).is_file() for f in ("dataset_dict.json", "state.json")):
+            _check_arrow(folder)
             found = datasets.load_from_disk(str(folder))
         elif (folder / "items.parquet").is_file():
             found = {
