@@ -30,6 +30,9 @@ class Warm:
             self.path = f"{folder}/warm"
             # where ipykernel would send figures, asked for before matplotlib is imported
             env = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+            env |= {
+                "ARROW_DEFAULT_MEMORY_POOL": "system"
+            }  # its own one has a thread: none is forked
             # -P: the folder of this file is no place to import from
             self.process = subprocess.Popen(
                 [sys.executable, "-P", __file__, self.path],
@@ -145,7 +148,8 @@ def _become_kernel(argv, env, cwd, path, report):
     # a page that runs a report: its kernel is a fork as well
     local.launch_kernel = _launch(Warm(path), local.launch_kernel, [])
     try:
-        kernelapp.launch_new_instance()
+        # by hand: ipykernel read the variable when it was imported, before the fork
+        kernelapp.launch_new_instance(parent_handle=os.getppid())
     except Exception:
         sys.excepthook(*sys.exc_info())
     finally:
