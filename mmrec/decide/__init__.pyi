@@ -28,6 +28,7 @@ from .bandits import LinearThompson as LinearThompson
 from .bandits import BetaThompson as BetaThompson
 from .bandits import load_bandit as load_bandit
 from .environment import VisitEnv as VisitEnv
+from .learning import MOST_PLACES as MOST_PLACES
 from .learning import VisitLog as VisitLog
 from .learning import VisitNetwork as VisitNetwork
 from .learning import VisitBatch as VisitBatch

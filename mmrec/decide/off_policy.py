@@ -542,7 +542,8 @@ def may_ship(
     reason = _objection(log, w + unseen, carried, least, (low, high))
     known = (float(x) for x in (gain, low, high, value, own, ess, unseen.mean(), carried))
     words = f"gains {gain:.4g} ({low:.4g} to {high:.4g}) a round over {own:.4g}"
-    return Decision(not reason, reason or words, *known)
+    blind = f"; {unseen.mean():.1%} of its weight is on what the log never shows"
+    return Decision(not reason, (reason or words) + blind * int(unseen.mean() > 5e-4), *known)
 
 # %% ../../nbs/13_decide/1_off_policy.ipynb #de010047
 def _above(log: LoggedRounds, floor: float) -> LoggedRounds:

@@ -27,6 +27,10 @@ def looked_at(
     lacks = [c for c in ("click", "position") if c not in rows]
     if lacks:
         raise MMRecError(f"looked_at: no column '{lacks[0]}'")
+    for name, least in (("click", 0), ("position", 1)):
+        if len(bad := np.flatnonzero(~(rows[name].to_numpy(float) >= least))):
+            value = rows[name].iloc[bad[0]]
+            raise MMRecError(f"looked_at: {name} {value} in row {bad[0]}; from {least} is wanted")
     if rows["position"].nunique() < 2:
         raise MMRecError("looked_at: position is the same in every row; nothing tells what it does")
     pi = rows["propensity"].to_numpy(float) if "propensity" in rows else np.ones(len(rows))

@@ -318,15 +318,26 @@ class Fields(nn.Module):
         return self.item(x.history).sum(1) / (x.history > 0).sum(1, keepdim=True).clamp(min=1)
 
 # %% ../../nbs/12_rank/2_models.ipynb #0aa54e5y
-def deep(wide: int, hidden: Sequence[int], dropout: float) -> nn.Sequential:
-    "Layers of linear, ReLU, dropout."
-    sizes = [wide, *hidden]
-    layers = [
-        m
-        for a, b in zip(sizes, sizes[1:])
-        for m in (nn.Linear(a, b), nn.ReLU(), nn.Dropout(dropout))
-    ]
+def deep(wide: int, hidden: Sequence[int], dropout: float, norm: bool = False) -> nn.Sequential:
+    "Layers of linear, normalisation where it is wanted, ReLU, dropout."
+    layers, sizes = list[nn.Module](), [wide, *hidden]
+    for a, b in zip(sizes, sizes[1:]):
+        layers += [nn.Linear(a, b), *([BatchNorm(b)] if norm else [])]
+        layers += [nn.ReLU(), nn.Dropout(dropout)]
     return nn.Sequential(*layers)
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch normalisation (Ioffe & Szegedy 2015) whose memory counts the first ten batches alike,
+    so that a few are enough; a row that comes alone is normalised by the memory."""
+
+    def forward(self, x: Float[Tensor, "rows dim"]) -> Float[Tensor, "rows dim"]:
+        if not self.training or len(x) > 1:
+            if self.training and self.num_batches_tracked is not None:
+                self.momentum = max(0.1, 1 / (1 + int(self.num_batches_tracked)))
+            return super().forward(x)
+        known = self.running_mean, self.running_var, self.weight, self.bias
+        return F.batch_norm(x, *known, False, 0.0, self.eps)
 
 # %% ../../nbs/12_rank/2_models.ipynb #e0738fe2
 def on_device(x: RankInputs, device) -> RankInputs:
@@ -608,12 +619,13 @@ class DINNet(nn.Module):
         hidden: Sequence[int],
         dropout: float,
         attention: Sequence[int],
+        norm: bool,
     ):
         super().__init__()
         if not f.length:
             raise MMRecError("DIN: the description has no History to attend to")
         self.fields, self.interest = Fields(f, dim), Interest(dim, attention)
-        self.deep = deep((self.fields.n + 2) * dim, hidden, dropout)
+        self.deep = deep((self.fields.n + 2) * dim, hidden, dropout, norm)
         self.out = nn.Linear(hidden[-1], 1)
 
     def forward(self, x: RankInputs) -> Float[Tensor, "rows"]:
@@ -628,9 +640,11 @@ class DIN(NeuralRanker):
     "Deep interest network (Zhou et al. 2018), with content in the items of the history."
 
     attention: Sequence[int] = (36,)
+    norm: bool = True  # batch normalisation between the last layers
 
     def _network(self, features):
-        return DINNet(features, self.dim, self.hidden, self.dropout, self.attention)
+        how = self.dim, self.hidden, self.dropout, self.attention, self.norm
+        return DINNet(features, *how)
 
 # %% ../../nbs/12_rank/2_models.ipynb #62e29542
 def click_slices(
