@@ -16,7 +16,7 @@ import numpy as np, pandas as pd, scipy.sparse as sp
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from .readers import MEDIA, MODALITIES, Note
+from .readers import MEDIA, MODALITIES, Note, one_line
 from .storage import file_digest, table_digest, write_atomic
 from ..environment import MMRecError, UnknownId
 
@@ -252,10 +252,13 @@ class Dataset:
 # %% ../../nbs/01_data/1_dataset.ipynb #e8971910
 def _rows_of_ids(table: pd.DataFrame, column: str, ids) -> np.ndarray:
     ids = [str(i) for i in np.atleast_1d(np.asarray(ids, dtype=object))]
-    rows = pd.Index(table[column]).get_indexer(ids)
+    try:
+        rows = pd.Index(table[column]).get_indexer(ids)
+    except UnicodeEncodeError:  # half a sign in it: no text, so nobody's
+        rows = np.full(1, -1)
     if (rows < 0).any():
         raise UnknownId(
-            f"{column} '{ids[int(np.argmin(rows))]}' is not known; known are e.g. "
+            f"{column} '{one_line(ids[int(np.argmin(rows))])}' is not known; known are e.g. "
             f"{', '.join(table[column].head(3))}"
         )
     return rows

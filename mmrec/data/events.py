@@ -204,15 +204,6 @@ def _kinds(table: pd.DataFrame, place: Place, found: Mistakes) -> pd.Series:
     found.rows(place, blank, lambda r: "empty kind", "say what happened: shown, click, ...")
     return kind.mask(blank, "")
 
-
-def _ids(table, name: str, place: Place, found: Mistakes, may_lack=None):
-    "Codes and ids; none of them where the column cannot be read, which is then a mistake."
-    try:
-        return read_ids(table[name], place, may_lack)
-    except MMRecError as e:
-        found.append(str(e))
-        return np.full(len(table), -1), pd.Index([], dtype=object)
-
 # %% ../../nbs/01_data/3_events.ipynb #e7e10025
 def events_table(
     table: pd.DataFrame,  # under our names
@@ -223,13 +214,15 @@ def events_table(
     grow: tuple[bool, bool] = (False, False),  # items, users: whether new ids may be added
     date_format: str | None = None,
     unknown_items: str = "error",
+    found: Mistakes | None = None,  # what is wrong with the table so far
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, list[Note]]:
     "Events in rows of items and users, both tables, and notes; all mistakes in one MMRecError."
-    table, found, notes, n = table.reset_index(drop=True), Mistakes(), [], len(table)
+    table, notes, n = table.reset_index(drop=True), [], len(table)
+    found = Mistakes() if found is None else found
     kind = _kinds(table, place, found)
     bare = ~kind.isin(("shown", "candidate", *CHOICE_KINDS)).to_numpy()
-    u_code, u_ids = _ids(table, "user_id", place, found)
-    i_code, i_ids = _ids(table, "item_id", place, found, bare)
+    u_code, u_ids = read_ids(table["user_id"], place, None, found)
+    i_code, i_ids = read_ids(table["item_id"], place, bare, found)
     when, note = read_times(table["timestamp"], place, date_format, found)
     notes += [note] if note else []
     position, propensity = _offer(table, kind, place, found)

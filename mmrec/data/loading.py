@@ -108,14 +108,14 @@ _REQUIRED = {
 }
 
 
-def _choices_and_events(ours, place, items, users, choice_kinds, notes, **options) -> tuple:
+def _choices_and_events(ours, place, items, users, choice_kinds, notes, found, **options) -> tuple:
     """Choices, items, users and events in rows. Where there are only events, the choices are those
     among them."""
     grow, events = (items is None, users is None), None
     log = dict(date_format=options["date_format"], unknown_items=options["unknown_items"])
     if "events" in ours and "interactions" not in ours:
         events, items, users, more = events_table(
-            ours["events"], place["events"], items, users, grow=grow, **log
+            ours["events"], place["events"], items, users, grow=grow, found=found["events"], **log
         )
         chosen, at = choices_from_events(events, choice_kinds), place["events"]
         said = f"{at.name}: no table of choices; {len(chosen):,} of {len(events):,} events are"
@@ -129,12 +129,17 @@ def _choices_and_events(ours, place, items, users, choice_kinds, notes, **option
     if "events" in ours and (events is not None or "timestamp" not in ours["interactions"]):
         options["date_format"] = None  # it is of the events
     x, items, users, more = choices_table(
-        ours["interactions"], place["interactions"], items, users, **options
+        ours["interactions"],
+        place["interactions"],
+        items,
+        users,
+        found=found.get("interactions"),
+        **options,
     )
     notes += [n for n in more if events is None or n.kind != "time"]  # said of the events
     if "events" in ours and events is None:
         events, items, users, more = events_table(
-            ours["events"], place["events"], items, users, grow=grow, **log
+            ours["events"], place["events"], items, users, grow=grow, found=found["events"], **log
         )
         notes += more
     return x, items, users, events, place["interactions"]
@@ -165,6 +170,7 @@ def _assemble(
     if text and "items" in tables:  # their names will do, too
         named = name_columns(tables["items"][0].columns, "items", columns)
         text = [named.get(c, c) for c in text]
+    found = {kind: Mistakes() for kind in tables}  # of each table, said together
     for kind, (table, p) in tables.items():
         ours[kind], more = rename_columns(table, kind, p, columns, _REQUIRED[kind])
         ours[kind], changed = plain_cells(
@@ -172,14 +178,17 @@ def _assemble(
             p,
             lambda c, kind=kind: kind in ("interactions", "events") or keep_as_given(c, text),
             kind not in ("interactions", "events"),
+            found[kind],
         )
         notes = notes + more + changed
     folder, items, users = Path(root) if root is not None else None, None, None
     if "items" in ours:
-        items, more = items_table(ours["items"], place["items"], folder, text, strict)
+        items, more = items_table(
+            ours["items"], place["items"], folder, text, strict, found["items"]
+        )
         notes = notes + more
     if "users" in ours:
-        users = users_table(ours["users"], place["users"])
+        users = users_table(ours["users"], place["users"], found["users"])
     x, items, users, events, at = _choices_and_events(
         ours,
         place,
@@ -187,6 +196,7 @@ def _assemble(
         users,
         choice_kinds,
         notes,
+        found,
         min_rating=min_rating,
         date_format=date_format,
         unknown_items=unknown_items,

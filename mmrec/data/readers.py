@@ -531,7 +531,12 @@ def read_json(file: Path, encoding: str) -> pd.DataFrame:
         raise MMRecError(f"{file.name}: not a table; one JSON object a row is wanted")
     keys = dict.fromkeys(k for r in rows for k in r)
     check_size(file, len(rows), len(keys))
-    return pd.DataFrame(rows, columns=list(keys))
+    if half := [k for k in keys if _half(k)]:
+        raise MMRecError(f"{file.name}: the key '{one_line(half[0])}' holds half a sign; mend it")
+    try:
+        return pd.DataFrame(rows, columns=list(keys))
+    except UnicodeEncodeError:  # half a sign somewhere: the cells as they are, until it is said
+        return pd.DataFrame(rows, columns=list(keys), dtype=object)
 
 # %% ../../nbs/01_data/workshop/readers.ipynb #415e961d
 _LISTS = (list, tuple, set, np.ndarray)
@@ -599,26 +604,89 @@ def parse_list(text: str):
 # %% ../../nbs/01_data/workshop/readers.ipynb #1f1d5e8b
 # 007 is none: it would come back as 7
 _NUMBER = r"[-+]?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d{1,3})?"
-_ENGLISH, _EUROPEAN = (
-    r"[-+]?[1-9]\d{0,2}(?:,\d{3})*(?:\.\d+)?|[-+]?\d+(?:\.\d+)?",
-    r"[-+]?\d{1,3}(?:[.’' ]\d{3})*(?:,\d+)?|[-+]?\d+(?:,\d+)?",
+# 1,299.50, 1'299.50, 12,34,567; and 1.299,50: a group of three never begins with 0
+_ENGLISH = re.compile(
+    r"[1-9]\d{0,2}(?:[,’' ]\d{3})+(?:\.\d+)?|[1-9]\d?(?:,\d\d)+,\d{3}(?:\.\d+)?"
+    r"|(?:0|[1-9]\d*)(?:\.\d+)?"
 )
+_EUROPEAN = re.compile(r"[1-9]\d{0,2}(?:[.’' ]\d{3})+(?:,\d+)?|(?:0|[1-9]\d*)(?:,\d+)?")
+_CODES = """USD EUR GBP CHF JPY CNY INR AUD CAD NZD SEK NOK DKK ISK PLN CZK HUF RON BGN RSD TRY RUB
+    UAH KZT GEL ILS ZAR BRL MXN ARS CLP COP PEN KRW TWD HKD SGD THB MYR IDR PHP VND PKR BDT LKR AED
+    SAR EGP NGN KES MAD TND KWD BHD OMR QAR Rs\\.? Fr\\. kr\\.? zł Kč Ft lei руб\\.?"""
+_MARK = (
+    r"(?:US|C|CA|A|AU|NZ|HK|S|SG|R|MX)?[$¢-¥֏؋৲৳฿៛₠-⃀﷼]"
+    rf"|(?<![^\W\d_])(?:{'|'.join(_CODES.split())})(?![^\W\d_])"
+)
+_PRICE = re.compile(rf"([-+]?)\s*({_MARK})?\s*([-+]?)(\d[\d.,’' ]*?)(?:[.,][-–—]+)?\s*({_MARK})?")
+_PRICED = re.compile(rf"{_MARK}|\d[,’']\d")
+
+# %% ../../nbs/01_data/workshop/readers.ipynb #1f1d5e8e
+def parse_numbers(text: pd.Series) -> tuple[pd.Series | None, str]:
+    """Prices and numbers with signs ($1,299.00; 1.299,00 €; USD 3.50; 4,5) as numbers. None where
+    a cell is something else, or, with the reason, where a column can be read in two ways."""
+    said = [re.sub(r"[\u00a0\u2009\u202f]", " ", str(t)).strip() for t in text]
+    parts = [_PRICE.fullmatch(t) for t in said]
+    if not all(parts):
+        return None, ""
+    sign, front, minus, n, end = zip(*(p.groups("") for p in parts if p)) if parts else [()] * 5
+    same = {"€": "EUR", "£": "GBP", "₹": "INR"}
+    marks = sorted({same.get(m, m) for m in map(str.__add__, front, end)} - {""})
+    if len(marks) > 1:
+        return None, f"prices in several currencies ({few_names(marks)}): bring them to one"
+    found = []
+    for form, group in ((_ENGLISH, "[,’' ]"), (_EUROPEAN, "[.’' ]")):
+        if all(map(form.fullmatch, n)):
+            found.append(np.array([re.sub(group, "", x).replace(",", ".") for x in n], float))
+    if not found or any(s and m for s, m in zip(sign, minus)):
+        return None, ""
+    for k in np.flatnonzero(found[0] != found[-1]):  # a sign in front, and a comma: thousands
+        if not re.search("(?:[$£¥₹]|USD|GBP|JPY|INR)$", front[k]) or "," not in n[k]:
+            return None, f"'{one_line(said[k], 30)}' can be read in two ways: write 1299 or 1.299"
+    below = np.array(["-" in s + m for s, m in zip(sign, minus)], bool)
+    return pd.Series(np.where(below, -found[0], found[0]), text.index), ""
+
+# %% ../../nbs/01_data/workshop/readers.ipynb #1f1d5e90
+def _words(col: pd.Series) -> pd.Series | None:
+    "The filled cells as text, where all of them are texts or numbers that stand beside texts."
+    if isinstance(col.dtype, pd.StringDtype):
+        return col.dropna()
+    if col.dtype != object:
+        return None
+    cells = col.dropna()
+    if not cells.map(lambda v: type(v) in (str, int, float, Decimal)).all():
+        return None
+    return cells.map(str).astype(str)
 
 
-def parse_numbers(text: pd.Series) -> pd.Series | None:
-    """Prices and numbers with signs ($1,299.00; 1.299,00 €; 4,5) as numbers; None where one cell is
-    something else."""
-    text = text.astype(str).str.replace(r"[$€£¥₹]|\b(?:USD|EUR|GBP)\b", "", regex=True).str.strip()
-    if text.str.fullmatch(_ENGLISH).all():
-        return pd.to_numeric(text.str.replace(",", ""))
-    if text.str.fullmatch(_EUROPEAN).all():
-        return pd.to_numeric(text.str.replace(r"[.’' ]", "", regex=True).str.replace(",", "."))
-    return None
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def _half(v) -> bool:
+    "Whether a cell, or a list in it, holds half a sign."
+    if isinstance(v, (*_LISTS, dict)) and getattr(getattr(v, "dtype", None), "kind", "O") in "OU":
+        v = cell_text(v)
+    return isinstance(v, str) and not v.isascii() and bool(_HALF.search(v))
+
+
+def _whole_signs(table: pd.DataFrame, place: Place, found: Mistakes) -> pd.DataFrame:
+    "The table without half signs: a lone surrogate is no text that any program can write."
+    remedy, whole = "save it as UTF-8 again, in the program that it comes from", {}
+    for c in table:
+        if table[c].dtype != object and getattr(table[c].dtype, "storage", "pyarrow") == "pyarrow":
+            continue  # which cannot hold one
+        bad = np.array([_half(v) for v in table[c]], bool)
+        cell = lambda r, c=c: one_line(cell_text(table[c].iloc[r]))
+        words = lambda r, c=c, cell=cell: f"{one_line(c, 30)} '{cell(r)}' holds half a sign"
+        found.rows(place, bad, words, remedy)
+        if bad.any():
+            cells = [_HALF.sub("?", cell_text(v)) if b else v for v, b in zip(table[c], bad)]
+            whole[c] = pd.Series(cells, table.index, dtype=object)
+    return table.assign(**whole)
 
 # %% ../../nbs/01_data/workshop/readers.ipynb #65f6a862
 # keep(name): leave as it is
 def plain_cells(
-    table: pd.DataFrame, place: Place, keep, written: bool = True
+    table: pd.DataFrame, place: Place, keep, written: bool = True, found: Mistakes | None = None
 ) -> tuple[pd.DataFrame, list[Note]]:
     """Cells as plain values: lists joined, numbers and prices as numbers, and a note for each kind
     of change."""
@@ -628,6 +696,11 @@ def plain_cells(
         "prices, as numbers": [],
         "vectors; save them as NAME_feat.npy": [],
     }
+    open_: list[str] = []
+    own = Mistakes() if found is None else found
+    table = _whole_signs(table, place, own)
+    if found is None:
+        own.check()
     for c in table:
         col = table[c]
         if col.dtype == object:
@@ -646,23 +719,20 @@ def plain_cells(
                     continue
                 col = change[c] = col.map(cell_text)
                 changed["lists, joined by |"].append(c)
-        if col.dtype == object and not keep(c):  # Decimal, or "3" beside 3
-            said = col.dropna().map(
-                lambda v: str(v) if type(v) in (str, int, float, Decimal) else ""
-            )
-            if said.str.fullmatch(_NUMBER).all() and len(said):
-                change[c] = pd.to_numeric(said).reindex(col.index)
-        if keep(c) or not isinstance(col.dtype, pd.StringDtype) or not len(filled := col.dropna()):
+        words = None if keep(c) else _words(col)
+        if words is None or not len(words):
             continue
-        if filled.str.fullmatch(_NUMBER).all():
-            change[c] = pd.to_numeric(col)
-        elif filled.isin(["True", "False"]).all() and len(filled) == len(col):
+        if words.str.fullmatch(f"(?:{_NUMBER})").all():
+            change[c] = pd.to_numeric(words).reindex(col.index)
+        elif words.isin(["True", "False"]).all() and len(words) == len(col):
             change[c] = col == "True"
-        elif (
-            filled.str.contains(r"[$€£¥₹]|\d,\d").all() and (n := parse_numbers(filled)) is not None
-        ):
-            change[c] = n.reindex(col.index)
-            changed["prices, as numbers"].append(c)
+        elif any(map(_PRICED.search, words)):
+            number, why = parse_numbers(words)
+            if number is not None:
+                change[c] = number.reindex(col.index)
+                changed["prices, as numbers"].append(c)
+            elif why:
+                open_.append(f"{one_line(c, 30)}: {why}; kept as text")
     for c in table if written else ():
         col = change.get(c, table[c])
         if (
@@ -684,7 +754,7 @@ def plain_cells(
         )
         for what, cs in changed.items()
         if cs
-    ]
+    ] + [Note("form", 1, f"{place.name}: {said}") for said in open_]
     return table.drop(columns=vectors).assign(**change), notes
 
 # %% ../../nbs/01_data/workshop/readers.ipynb #f10f3e7d
@@ -840,40 +910,42 @@ def _genres(table: pd.DataFrame) -> pd.DataFrame:
 
 # %% ../../nbs/01_data/workshop/readers.ipynb #7f1fa2f1
 def read_ids(
-    column: pd.Series, place: Place, may_lack: np.ndarray | None = None
+    column: pd.Series,
+    place: Place,
+    may_lack: np.ndarray | None = None,
+    found: Mistakes | None = None,
 ) -> tuple[np.ndarray, pd.Index]:
-    """Codes and the distinct ids as text (code -1: none, in rows that may lack one); translating
-    distinct values only keeps ten million rows cheap."""
+    """Codes and the distinct ids as text (code -1: none, in rows that may lack one or whose mistake
+    was added to `found`); translating distinct values only keeps ten million rows cheap."""
+    own = Mistakes() if found is None else found
     try:
         codes, distinct = pd.factorize(column)
     except TypeError:
-        row = int(np.argmax(column.map(lambda v: isinstance(v, (*_LISTS, dict)))))
-        raise MMRecError(
-            f"{place.name} row {row + place.first}: {column.name} "
-            f"{one_line(column.iloc[row])} is no single value; "
-            "an id is one word or number"
-        ) from None
+        bad = column.map(lambda v: isinstance(v, (*_LISTS, dict))).to_numpy(bool)
+        words = lambda r: f"{column.name} {one_line(column.iloc[r])} is no single value"
+        own.rows(place, bad if bad.any() else ~bad, words, "an id is one word or number")
+        if found is None:
+            own.check()
+        return np.full(len(column), -1), pd.Index([], dtype=object)
     if column.dtype == object and any(isinstance(v, tuple) for v in distinct):
         column = column.map(lambda v: list(v) if isinstance(v, tuple) else v)
-        return read_ids(column, place, may_lack)
-    found = Mistakes()
+        return read_ids(column, place, may_lack, found)
     blank = codes < 0
     if isinstance(column.dtype, pd.StringDtype) or column.dtype == object:
         empty = np.array([isinstance(v, str) and not v.strip() for v in distinct], bool)
         if empty.any():
             blank = blank | empty[codes]
     none = np.zeros(len(codes), bool) if may_lack is None else blank & may_lack
-    found.rows(place, blank & ~none, lambda r: f"empty {column.name}", "fill it in or drop the row")
-    found.check()
-    if none.any():
-        codes, distinct = pd.factorize(column.where(~none))
+    own.rows(place, blank & ~none, lambda r: f"empty {column.name}", "fill it in or drop the row")
+    if blank.any():
+        codes, distinct = pd.factorize(column.where(~blank))
     text = pd.Index(distinct).astype(str)
     short = (
         ~(np.abs(distinct) < 2**53)
         if distinct.dtype.kind == "f"
         else text.str.fullmatch(r"\d(?:[.,]\d+)?[eE]\+\d+")
     )
-    found.rows(
+    own.rows(
         place,
         np.append(np.asarray(short, bool), False)[codes],
         lambda r: (
@@ -881,7 +953,8 @@ def read_ids(
         ),
         "save ids as text or as whole numbers",
     )
-    found.check()
+    if found is None:
+        own.check()
     text = text.str.replace(r"^(-?(?:0|[1-9]\d*))\.0+$", r"\1", regex=True)  # 7.0 is item 7
     if text.has_duplicates:  # 7 and "7" in one column
         again, text = pd.factorize(text)
@@ -994,13 +1067,14 @@ def read_ratings(value: pd.Series, place: Place, found: Mistakes) -> pd.Series:
             "write it with a point or without the comma",
         )
         return number
-    if len(odd) and (read := parse_numbers(value.dropna())) is not None:
+    read, why = parse_numbers(value.dropna()) if len(odd) else (None, "")
+    if read is not None:
         number = read.reindex(value.index)
     bad = (number.isna() & value.notna()).to_numpy() | np.isinf(number.to_numpy(float))
     found.rows(
         place,
         bad,
-        lambda r: f"rating '{one_line(value.iloc[r])}' is not a number",
+        lambda r: f"rating '{one_line(value.iloc[r])}' is not a number" + (why and f" ({why})"),
         "mend it or drop the row",
     )
     return number
@@ -1017,11 +1091,11 @@ def first_existing(paths: str, root: Path) -> str | None:
 
 # %% ../../nbs/01_data/workshop/readers.ipynb #7b04f15y
 def check_media(
-    items: pd.DataFrame, root: Path, place: Place, strict: bool
+    items: pd.DataFrame, root: Path, place: Place, strict: bool, found: Mistakes
 ) -> tuple[pd.DataFrame, list[Note]]:
-    """Paths of absent files become missing values, counted by kind; a path outside the folder is an
-    error."""
-    inside, notes, found = os.path.realpath(root) + os.sep, [], Mistakes()
+    """Paths of absent files become missing values, counted by kind; a path outside the folder is a
+    mistake."""
+    inside, notes = os.path.realpath(root) + os.sep, []
     at = lambda rows, n=items.shape[0]: np.isin(np.arange(n), rows)
     for m in [m for m in MEDIA if m in items]:
         col = (
@@ -1100,7 +1174,6 @@ def check_media(
             )
         col.iloc[lost + address] = None
         items = items.assign(**{m: col.where(col.notna(), np.nan)})
-    found.check()
     return items, notes
 
 # %% ../../nbs/01_data/workshop/readers.ipynb #f56bf86e
@@ -1127,13 +1200,18 @@ def join_text(items: pd.DataFrame, columns) -> pd.Series:
 
 # %% ../../nbs/01_data/workshop/readers.ipynb #5e0b66df
 def items_table(
-    table: pd.DataFrame, place: Place, root: Path | None, text, strict: bool
+    table: pd.DataFrame,
+    place: Place,
+    root: Path | None,
+    text,
+    strict: bool,
+    found: Mistakes | None = None,
 ) -> tuple[pd.DataFrame, list[Note]]:
     "The items with unique text ids, one joined text and checked media paths."
-    table = table.reset_index(drop=True)
-    codes, ids = read_ids(table["item_id"], place)
-    first, found = np.unique(codes, return_index=True)[1], Mistakes()
-    again = pd.Series(codes).duplicated().to_numpy()
+    table, found = table.reset_index(drop=True), Mistakes() if found is None else found
+    codes, ids = read_ids(table["item_id"], place, found=found)
+    first = dict(zip(*np.unique(codes, return_index=True)))
+    again = pd.Series(codes).duplicated().to_numpy() & (codes >= 0)
     found.rows(
         place,
         again,
@@ -1148,9 +1226,8 @@ def items_table(
                 f"{place.name}: no column '{one_line(c)}' to read text from; there are "
                 f"{few_names(table.columns)}"
             )
-    found.check()
-    columns = text if text is not None else [c for c in TEXT_COLUMNS if c in table]
-    items, notes = table.assign(item_id=np.asarray(ids)[codes]), []
+    columns = [c for c in (TEXT_COLUMNS if text is None else text) if c in table]
+    items, notes = table.assign(item_id=np.append(np.asarray(ids, object), None)[codes]), []
     if columns:
         items["text"] = join_text(items, columns)
     if columns:
@@ -1162,17 +1239,18 @@ def items_table(
                 f"{items['text'].isna().sum():,} of {len(items):,} items have none",
             )
         )
-    if root is None:
-        return items, notes
-    items, lost = check_media(items, root, place, strict)
-    return items, notes + lost
+    if root is not None:
+        items, lost = check_media(items, root, place, strict, found)
+        notes += lost
+    found.check()
+    return items, notes
 
 # %% ../../nbs/01_data/workshop/readers.ipynb #4169a15b
-def users_table(table: pd.DataFrame, place: Place) -> pd.DataFrame:
+def users_table(table: pd.DataFrame, place: Place, found: Mistakes | None = None) -> pd.DataFrame:
     "The people with unique text ids."
-    table, found = table.reset_index(drop=True), Mistakes()
-    codes, ids = read_ids(table["user_id"], place)
-    again = pd.Series(codes).duplicated().to_numpy()
+    table, found = table.reset_index(drop=True), Mistakes() if found is None else found
+    codes, ids = read_ids(table["user_id"], place, found=found)
+    again = pd.Series(codes).duplicated().to_numpy() & (codes >= 0)
     found.rows(
         place,
         again,
@@ -1193,13 +1271,15 @@ def choices_table(
     date_format=None,
     unknown_items="error",
     repeats="last",
+    found: Mistakes | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, list[Note]]:
     """Interactions in rows of items and users, and both tables (made from the ids where there are
     none); one opinion per person and item."""
-    table, notes, found = table.reset_index(drop=True), [], Mistakes()
+    table, notes = table.reset_index(drop=True), []
+    found = Mistakes() if found is None else found
     (u_code, u_ids), (i_code, i_ids) = (
-        read_ids(table["user_id"], place),
-        read_ids(table["item_id"], place),
+        read_ids(table["user_id"], place, found=found),
+        read_ids(table["item_id"], place, found=found),
     )
     for name, code, ids in (("user_id", u_code, u_ids), ("item_id", i_code, i_ids)):
         # somebody may be called so
@@ -1225,10 +1305,10 @@ def choices_table(
     if users is None:
         users = pd.DataFrame({"user_id": np.asarray(u_ids, dtype=object)})
     i_row, u_row = (
-        pd.Index(items["item_id"]).get_indexer(i_ids)[i_code],
-        pd.Index(users["user_id"]).get_indexer(u_ids)[u_code],
+        np.append(pd.Index(items["item_id"]).get_indexer(i_ids), -1)[i_code],
+        np.append(pd.Index(users["user_id"]).get_indexer(u_ids), -1)[u_code],
     )
-    unknown = i_row < 0
+    unknown = (i_row < 0) & (i_code >= 0)
     if unknown.any() and unknown_items == "drop":
         notes.append(
             Note(
@@ -1250,7 +1330,7 @@ def choices_table(
         )
     found.rows(
         place,
-        u_row < 0,
+        (u_row < 0) & (u_code >= 0),
         lambda r: f"user_id '{one_line(u_ids[u_code[r]])}' is not among the users",
         "add it there or drop the row",
     )

@@ -4,9 +4,11 @@
 __all__ = ['cache_dir', 'write_atomic']
 
 # %% ../../nbs/01_data/workshop/storage.ipynb #57a6e05
-import contextlib, errno, hashlib, json, os, re, time
+import contextlib, dataclasses, datetime, errno, hashlib, inspect, json, os, re, time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np, pandas as pd, platformdirs
 
@@ -114,6 +116,83 @@ def file_digest(path: str | Path) -> bytes:
         _digests[key] = digest
     return _digests[key]
 
+# %% ../../nbs/01_data/workshop/storage.ipynb #57a6e2b
+def _parts(v: Any) -> list:
+    "What an array, a tensor, a sparse matrix or a table of pandas is, for its name."
+    sha = lambda a: hashlib.sha256(np.ascontiguousarray(a).tobytes()).hexdigest()
+    if isinstance(v, np.ma.MaskedArray):
+        return ["masked", np.ma.getdata(v), np.ma.getmaskarray(v)]
+    if isinstance(v, np.ndarray) and v.dtype != object:
+        return ["array", str(v.dtype), v.shape, sha(v)]
+    if isinstance(v, np.ndarray):
+        return ["objects", v.shape, v.ravel().tolist()]
+    if hasattr(v, "detach"):
+        plain = v.detach().to_dense().cpu()
+        return [str(v.dtype), (plain.float() if "bfloat" in str(v.dtype) else plain).numpy()]
+    if hasattr(v, "tocsr"):
+        v = v.tocsr()
+        return ["sparse", v.shape, v.data, v.indices, v.indptr]
+    if isinstance(v, pd.Index):
+        levels = {str(n): v.get_level_values(n).array for n in range(v.nlevels)}
+        return ["index", list(v.names), table_digest(pd.DataFrame(levels)).hex()]
+    columns = [v] if isinstance(v, pd.Series) else [v.iloc[:, n] for n in range(v.shape[1])]
+    cells = [table_digest(pd.DataFrame({"": c.reset_index(drop=True)})).hex() for c in columns]
+    return ["table", [[c.name, str(c.dtype)] for c in columns], v.index, cells]
+
+# %% ../../nbs/01_data/workshop/storage.ipynb #57a6e2c
+def value_as_json(v: Any, inside: tuple = ()) -> list:
+    """Any value as JSON that differs wherever the value differs, whatever of it is printed:
+    arrays and tables by their bytes, objects by their parts, estimators by every setting."""
+    kind = f"{type(v).__module__}.{type(v).__qualname__}"
+    if isinstance(v, (bool, int, float, str, bytes, type(None))):
+        return [type(v).__name__, repr(v)]
+    if isinstance(v, np.generic) and not isinstance(v.item(), np.generic):
+        return value_as_json(v.item())
+    if id(v) in inside:
+        return ["again", inside.index(id(v))]
+    deep = lambda x: value_as_json(x, (*inside, id(v)))
+    if isinstance(v, dict):
+        return ["dict", [[deep(k), deep(x)] for k, x in v.items()]]
+    if isinstance(v, (list, tuple)):
+        return [type(v).__name__, [deep(x) for x in v]]
+    if isinstance(v, (set, frozenset)):
+        return ["set", sorted(json.dumps(deep(x)) for x in v)]
+    if inspect.isclass(v):
+        return ["class", f"{v.__module__}.{v.__qualname__}"]
+    if inspect.ismethod(v):
+        return [kind, v.__func__.__qualname__, deep(v.__self__)]
+    arrays = (np.ndarray, pd.DataFrame, pd.Series, pd.Index)
+    if isinstance(v, arrays) or hasattr(v, "detach") or hasattr(v, "tocsr"):
+        return [kind, *map(deep, _parts(v))]
+    if hasattr(v, "get_params"):
+        return [kind, deep(v.get_params(deep=False))]
+    if dataclasses.is_dataclass(v):
+        return [kind, [[f.name, deep(getattr(v, f.name))] for f in dataclasses.fields(v)]]
+    try:
+        if inspect.isroutine(v):
+            raise TypeError("a function: what it does is not seen from outside")
+        made, *parts = v.__reduce_ex__(4)
+        return [kind, deep(made), *(deep(x if x is None else _listed(x)) for x in parts)]
+    except Exception:
+        return [kind, repr(v), id(v)]
+
+
+def _listed(x: Any) -> Any:
+    "Parts that come one by one are a list."
+    return list(x) if inspect.isgenerator(x) or hasattr(x, "__next__") else x
+
+# %% ../../nbs/01_data/workshop/storage.ipynb #57a6e2f
+# printed in full
+_SINGLE = (str, bytes, int, float, complex, np.generic, Decimal)
+_SINGLE += (datetime.date, datetime.time, datetime.timedelta)
+
+
+def _word(cell) -> str:
+    "A cell in full: False is not 0, and a long array is not what is printed of it."
+    if isinstance(cell, _SINGLE):
+        return f"{type(cell).__name__}:{cell!r}"
+    return json.dumps(value_as_json(cell))
+
 
 def table_digest(table: pd.DataFrame) -> bytes:
     """16 bytes that name the columns of a table, their kinds and all cells; 1 and "1" differ,
@@ -131,7 +210,7 @@ def table_digest(table: pd.DataFrame) -> bytes:
             continue
         words = v.dtype != object or pd.api.types.infer_dtype(v, skipna=True) in ("string", "empty")
         if not words:
-            v = v.map(lambda d: f"{type(d).__name__}:{d!r}", na_action="ignore")  # False is not 0
+            v = v.map(_word, na_action="ignore")
         try:
             codes, distinct = pd.factorize(v)
         except TypeError:

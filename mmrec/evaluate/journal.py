@@ -6,53 +6,15 @@ __all__ = []
 # %% ../../nbs/02_evaluate/workshop/journal.ipynb #466ed96c
 import hashlib, json, os, warnings
 from pathlib import Path
-from typing import Any
 
-import numpy as np, scipy.sparse as sp, torch
 from sklearn.base import BaseEstimator
 
 from ..data.dataset import Dataset
-from ..data.storage import disk_refusal, writing
+from ..data.storage import disk_refusal, value_as_json, writing
 from ..environment import MMRecError
 
 # %% ../../nbs/02_evaluate/workshop/journal.ipynb #4c8e1b02
-def setting_as_json(v: Any) -> list:
-    """A setting as JSON that differs wherever the setting differs: arrays by their bytes,
-    estimators by class and every setting."""
-    if isinstance(v, (bool, int, float, str, type(None))):
-        return [type(v).__name__, repr(v)]
-    if isinstance(v, np.generic):
-        return setting_as_json(v.item())
-    if isinstance(v, torch.Tensor):
-        v = (
-            v.detach().cpu().float().numpy()
-            if v.dtype is torch.bfloat16
-            else v.detach().cpu().numpy()
-        )
-    if isinstance(v, np.ndarray) and v.dtype != object:
-        return [
-            "array",
-            str(v.dtype),
-            v.shape,
-            hashlib.sha256(np.ascontiguousarray(v).tobytes()).hexdigest(),
-        ]
-    if sp.issparse(v):
-        return [
-            "sparse",
-            v.shape,
-            [setting_as_json(x) for x in (v.tocsr().data, v.tocsr().indices, v.tocsr().indptr)],
-        ]
-    if isinstance(v, dict):
-        return ["dict", [[setting_as_json(k), setting_as_json(x)] for k, x in v.items()]]
-    if isinstance(v, (list, tuple, np.ndarray)):
-        return [type(v).__name__, [setting_as_json(x) for x in v]]
-    if isinstance(v, (set, frozenset)):
-        return ["set", sorted(json.dumps(setting_as_json(x)) for x in v)]
-    kind = f"{type(v).__module__}.{type(v).__qualname__}"
-    if isinstance(v, BaseEstimator):
-        return [kind, setting_as_json(v.get_params(deep=False))]
-    # with an address in it: another one in every process, never resumed wrongly
-    return [kind, repr(v)]
+setting_as_json = value_as_json  # a setting is a value: named by all that it holds
 
 # %% ../../nbs/02_evaluate/workshop/journal.ipynb #71223112
 def _fixed(model, searched: set) -> dict:

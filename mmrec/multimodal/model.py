@@ -21,6 +21,7 @@ from tqdm import tqdm
 from ..crossmodal.alignment import alignment_loss, info_nce, siglip_loss
 from ..data.basics import best_device, seeded
 from ..data.dataset import Dataset, Features
+from ..data.storage import value_as_json
 from ..environment import MMRecError, UnknownId
 from ..evaluate.ranking import metric_length, on_validation
 from .network import Live, Network, SideTasks, architectures, degree_weights
@@ -450,7 +451,7 @@ class _Measured(_Epochs):
         "Which data and which settings a checkpoint belongs to."
         h = hashlib.sha256(dataset.hash.encode())
         for m, f in features.items():
-            h.update(m.encode() + f.values.tobytes())
+            h.update(m.encode() + f.hash.encode())
         # how far and where it is trained does not matter
         free = {"checkpoint", "log", "device", "progress", "epochs", "patience"}
         trainer = self.trainer.get_params().items()
@@ -461,7 +462,7 @@ class _Measured(_Epochs):
         ]
         return {
             "data": h.hexdigest()[:16],
-            "settings": json.dumps(settings, sort_keys=True, default=repr),
+            "settings": json.dumps(value_as_json(settings)),
         }
 
 # %% ../../nbs/09_multimodal/2_model.ipynb #0062618e

@@ -21,6 +21,7 @@ from tqdm import tqdm
 from ..recommend.closed_form import power, top_singular
 from ..data.basics import best_device, seeded
 from ..data.dataset import Dataset, Features
+from ..data.storage import value_as_json
 from ..environment import MMRecError, UnknownId
 from ..fusion.fusions import Projector
 from ..multimodal.network import fusions
@@ -551,11 +552,11 @@ class _Weighed(_Steps):
         free = ("checkpoint", "progress", "towers", "epochs", "patience", "refit")
         h = hashlib.sha256(dataset.hash.encode())
         for m, f in dataset.features.items():
-            h.update(m.encode() + f.values.tobytes())
-        settings = {n: v for n, v in self.get_params(deep=False).items() if n not in free}
+            h.update(m.encode() + f.hash.encode())
+        settings = {n: v for n, v in sorted(self.get_params(deep=False).items()) if n not in free}
         return {
             "data": h.hexdigest()[:16],
-            "settings": json.dumps(settings, sort_keys=True, default=repr),
+            "settings": json.dumps(value_as_json(settings)),
         }
 
 # %% ../../nbs/10_sequence/2_networks.ipynb #d92109fc
