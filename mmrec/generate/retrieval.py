@@ -494,13 +494,13 @@ class GenerativeRecommender(_Writing):
         allowed = torch.full((n,), candidates is None)
         if candidates is not None:
             allowed[torch.from_numpy(rows_of_ids(self, "item", candidates)).long()] = True
-        frames = [top_k_table(torch.empty(0, n), k, self.item_ids_)]
+        frames = [top_k_table(torch.empty(0, n), k, self.item_ids_, self)]
         for block in np.array_split(rows, -(-len(rows) // 256)) if len(rows) else ():
             may = allowed.repeat(len(block), 1)
             if exclude_seen:
                 seen = self.seen_[block].tocoo()
                 may[torch.from_numpy(seen.row).long(), torch.from_numpy(seen.col).long()] = False
-            found = top_k_table(self._written(block, k, may), min(k, n), self.item_ids_)
+            found = top_k_table(self._written(block, k, may), min(k, n), self.item_ids_, self)
             frames.append(found.assign(user=block[found["user"]]))
         out = pd.concat([f for f in frames if len(f)] or frames[:1], ignore_index=True)
         return out.assign(user=np.asarray(self.user_ids_, dtype=object)[out["user"].astype(int)])

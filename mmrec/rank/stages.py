@@ -5,6 +5,7 @@ __all__ = ['Reranker', 'Only', 'Cap', 'MMR', 'DPP', 'Place', 'Floor', 'TwoStage'
 
 # %% ../../nbs/12_rank/4_stages.ipynb #12540005
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
@@ -16,13 +17,13 @@ from sklearn.base import clone
 from ..data.basics import whole_number
 from ..data.dataset import Dataset
 from ..environment import MMRecError
-from ..evaluate.blockwise import top_k
 from ..preprocess.columns import cell_categories
 from mmrec.recommend.recommender import (
     NotFittedError,
     Recommender,
     top_k_table,
     rows_of_ids,
+    best_items,
     content_vectors,
 )
 from ..recommend.storage import Stored, learned_state
@@ -71,9 +72,10 @@ class Reranker(Stored):
 
     def _fits(self, n_items: int, n_users: int) -> bool:
         "Whether what was learned belongs to a catalogue of that size."
-        return all(
-            len(v) == n_items for v in learned_state(self).values() if isinstance(v, np.ndarray)
-        )
+        held = [
+            v for v in learned_state(self).values() if isinstance(v, np.ndarray) or sp.issparse(v)
+        ]
+        return all(v.shape[0] == n_items for v in held)
 
 # %% ../../nbs/12_rank/4_stages.ipynb #1254000y
 def item_column(dataset: Dataset, column: str, who: str) -> pd.Series:
@@ -83,6 +85,13 @@ def item_column(dataset: Dataset, column: str, who: str) -> pd.Series:
             f"{', '.join(map(str, dataset.items.columns[:12]))})"
         )
     return dataset.items[column]
+
+
+def _groups(column: pd.Series) -> list[list[str]]:
+    "The groups of each item: a cell is a list (or a|b) of them; an id is one, whatever is in it."
+    if column.name == "item_id":
+        return [[str(c)] for c in column]
+    return [list(dict.fromkeys(cell_categories(c))) for c in column]
 
 # %% ../../nbs/12_rank/4_stages.ipynb #12540010
 @dataclass(eq=False, repr=False)
@@ -112,7 +121,7 @@ class Only(Reranker):
 
     def _passing(self, v: pd.Series) -> Bool[np.ndarray, "items"]:
         ok, word = v.notna(), v.astype(str)
-        parts = [[] if self.column == "item_id" else cell_categories(c) for c in v]
+        parts = _groups(v.rename(self.column))
         has_one = lambda named: np.array(
             [not {str(x) for x in named}.isdisjoint([w, *p]) for w, p in zip(word, parts)], bool
         )
@@ -142,7 +151,8 @@ class Only(Reranker):
 # %% ../../nbs/12_rank/4_stages.ipynb #12540012
 @dataclass(eq=False, repr=False)
 class Cap(Reranker):
-    "At most `most` items of a list have the same value in `column`; no value: no group."
+    """At most `most` items of a list have the same value in `column`; an item with several values
+    (a list, or a|b) counts for each, one without any for none."""
 
     step = 3
 
@@ -150,18 +160,27 @@ class Cap(Reranker):
     most: int = 2
 
     def fit(self, dataset: Dataset) -> Self:
-        "Which group each item belongs to."
+        "Which groups each item belongs to."
         whole_number(self.most, "Cap: most")
-        self.group_ = pd.factorize(item_column(dataset, self.column, "Cap"))[0].astype(np.int64)
+        groups = _groups(item_column(dataset, self.column, "Cap"))
+        row = np.repeat(np.arange(len(groups)), list(map(len, groups)))
+        group, names = pd.factorize(np.array([g for gs in groups for g in gs], object))
+        shape = len(groups), len(names)
+        self.groups_ = sp.csr_matrix((np.ones(len(row), np.float32), (row, group)), shape=shape)
         return self
 
     def arrange(
         self, items: Int[np.ndarray, "candidates"], scores: Float[np.ndarray, "candidates"]
     ) -> Int[np.ndarray, "fewer"]:
-        "Without what would be one too many of its group."
-        group = pd.Series(self.group_[items])
-        before = group.groupby(group).cumcount().to_numpy()
-        return items[(before < self.most) | (group == -1).to_numpy()]
+        "Without what would be one too many of one of its groups."
+        at, group = self.groups_.indptr, self.groups_.indices
+        above, kept = Counter[int](), []
+        for i in items:
+            own = group[at[i] : at[i + 1]].tolist()
+            if all(above[g] < self.most for g in own):
+                above.update(own)
+                kept.append(i)
+        return np.array(kept, np.int64)
 
 # %% ../../nbs/12_rank/4_stages.ipynb #12540015
 @dataclass(eq=False, repr=False)
@@ -267,7 +286,7 @@ class Place(Only):
 
 # %% ../../nbs/12_rank/4_stages.ipynb #12540044
 def _patterns(groups: int, places: int) -> Int[np.ndarray, "patterns places"]:
-    "Every way to give places to groups (0 .. groups - 1) or to the rest (groups)."
+    "Every way to give places to the kinds of items 0 .. groups."
     number = np.arange((groups + 1) ** places)[:, None]
     return number // (groups + 1) ** np.arange(places)[::-1] % (groups + 1)
 
@@ -276,8 +295,8 @@ def _patterns(groups: int, places: int) -> Int[np.ndarray, "patterns places"]:
 class Floor(Reranker):
     """Each group named in `floors` (a value of `column` -> a share) has at least this share of the
     exposure of the first `places` (Singh and Joachims 2018), at the least loss of discounted score;
-    where candidates do not suffice, as near to it as they allow. A list that keeps its floors stays
-    as it is."""
+    where candidates do not suffice, as near to it as they allow. An item of several groups (a|b)
+    counts for each. A list that keeps its floors stays as it is."""
 
     step = 4  # after all others: a new order breaks no cap
 
@@ -286,22 +305,23 @@ class Floor(Reranker):
     places: int = 10
 
     def fit(self, dataset: Dataset) -> Self:
-        "Which group each item belongs to."
+        "Which of the groups each item belongs to, one bit each."
         k, n = whole_number(self.places, "Floor: places"), len(self.floors)
         shares = list(self.floors.values())
         if not shares or not all(0 <= s <= 1 for s in shares) or sum(shares) > 1:
             raise MMRecError(f"Floor: {shares}; shares from 0 to 1, together no more than 1")
-        if (n + 1) ** k > 2**18:
+        v = item_column(dataset, self.column, "Floor")
+        own = [{str(w), *gs} if gs else set() for w, gs in zip(v, _groups(v))]
+        if lost := [g for g in self.floors if not any(str(g) in s for s in own)]:
+            raise MMRecError(f"Floor: no item has {lost[0]!r:.60} in '{self.column}'")
+        bits = [(1 << g, str(name)) for g, name in enumerate(self.floors)] if n < 63 else []
+        self.group_ = np.array([sum(b for b, g in bits if g in s) for s in own], np.int64)
+        kinds = len({0, *self.group_.tolist()})
+        if n > 62 or kinds**k > 2**18:
             raise MMRecError(
-                f"Floor: {n} groups on {k} places are {(n + 1) ** k:,} patterns to try; "
-                f"take fewer groups or places"
+                f"Floor: {n} groups (items of {kinds} kinds) on {k} places are {kinds**k:,} "
+                f"patterns to try; take fewer groups or places"
             )
-        word = item_column(dataset, self.column, "Floor").astype(str)
-        self.group_ = np.full(len(word), n, np.int64)
-        for g, name in enumerate(self.floors):
-            if not (word == str(name)).any():
-                raise MMRecError(f"Floor: no item has {name!r:.60} in '{self.column}'")
-            self.group_[word == str(name)] = g
         return self
 
     def arrange(
@@ -309,21 +329,22 @@ class Floor(Reranker):
     ) -> Int[np.ndarray, "fewer"]:
         "The same candidates, the first places given out so that the floors are kept."
         k, n = min(self.places, len(items)), len(self.floors)
-        group, weight = self.group_[items], 1 / np.log2(np.arange(k) + 2)
+        kinds, kind = np.unique(self.group_[items], return_inverse=True)
+        has = (kinds[:, None] >> np.arange(n) & 1).astype(float)  # kinds of items x groups
+        weight = 1 / np.log2(np.arange(k) + 2)
         least = np.array(list(self.floors.values())) * weight.sum() - 1e-9
         missing = lambda got: np.maximum(least - got, 0).sum(-1)
-        now = np.array([weight[group[:k] == g].sum() for g in range(n)])
-        if not missing(now):
+        if not missing(weight @ has[kind[:k]]):
             return items
-        p = _patterns(n, k)
-        nth = np.stack([np.cumsum(p == g, 1) for g in range(n + 1)])  # group pattern place
-        have = np.bincount(group, minlength=n + 1)
+        p = _patterns(len(kinds) - 1, k)
+        nth = np.stack([np.cumsum(p == g, 1) for g in range(len(kinds))])  # kind pattern place
+        have = np.bincount(kind, minlength=len(kinds))
         fits = (nth[:, :, -1] <= have[:, None]).all(0)
         p, nth = p[fits], nth[:, fits]
-        short = missing(np.stack([(p == g) @ weight for g in range(n)], -1))
+        short = missing(sum(((p == g) @ weight)[:, None] * has[g] for g in range(len(kinds))))
         best = short <= short.min() + 1e-9
         p, nth = p[best], nth[:, best]
-        own = [np.flatnonzero(group == g) for g in range(n + 1)]  # in the order that they came
+        own = [np.flatnonzero(kind == g) for g in range(len(kinds))]  # in the order that they came
         at = np.zeros_like(p)
         for g, mine in enumerate(own):
             at = np.where(p == g, np.append(mine, 0)[np.maximum(nth[g] - 1, 0)], at)
@@ -444,8 +465,8 @@ class _Staged(Recommender):
         s, seen = scores.detach().cpu().double().clone(), barred.tocoo()
         s[torch.from_numpy(~np.broadcast_to(allowed, s.shape))] = -torch.inf
         s[torch.from_numpy(seen.row).long(), torch.from_numpy(seen.col).long()] = -torch.inf
-        item, value = top_k(s, min(self.candidates, s.shape[1]))
-        return torch.where(value > -torch.inf, item, -1).numpy(), value.numpy()
+        item, value = best_items(s, min(self.candidates, s.shape[1]), self.retriever_)
+        return np.where(value > -np.inf, item, -1), value
 
     def through(self, index: Callable[[torch.Tensor], Any]) -> Self:
         """Let an index find the candidates of known people: `index(item vectors)` gives an object
@@ -524,6 +545,9 @@ class TwoStage(_Staged):
         first = {"place": place, "retrieved": np.where(items < 0, 0, said)}
         scores = self.ranker_.score_candidates(rows, items, first | (moment or {}))
         scores = np.where(items < 0, -np.inf, np.asarray(scores, float))
+        if bad := int(np.isnan(scores).sum()):
+            who = type(self.ranker_).__name__
+            raise MMRecError(f"{who}: {bad:,} of {scores.size:,} scores of candidates are NaN")
         order = np.argsort(-scores, 1, kind="stable")  # the first stage decides between equals
         return np.take_along_axis(items, order, 1), np.take_along_axis(scores, order, 1)
 
@@ -577,7 +601,7 @@ class TwoStage(_Staged):
         if candidates is not None:
             allowed &= np.isin(np.arange(len(allowed)), rows_of_ids(self, "item", candidates))
         barred = self.seen_ if exclude_seen else sp.csr_matrix(self.seen_.shape, dtype=np.float32)
-        frames, short = [top_k_table(torch.empty(0, len(allowed)), k, self.item_ids_)], 0
+        frames, short = [top_k_table(torch.empty(0, len(allowed)), k, self.item_ids_, self)], 0
         ids = np.asarray(self.item_ids_, dtype=object)
         found = self._retrieve(rows, allowed, barred)
         for row, (i, _) in zip(rows, self._slates(rows, found, moment)):

@@ -161,7 +161,13 @@ def id_texts(ids, what: str) -> list[str]:  # what: "user" or "item"
     for i in ids:
         if isinstance(i, (list, tuple, set, dict, np.ndarray)):
             raise MMRecError(f"{what}_id {i!r:.60}: a {type(i).__name__} where one id is wanted")
-    return [str(i) for i in ids]
+    texts = [str(i) for i in ids]
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        said = ascii("".join(texts))
+        raise UnknownId(f"{what}_id {said:.60}: half a sign in it, so it is no text") from None
+    return texts
 
 
 def rows_of_ids(
@@ -181,9 +187,23 @@ def rows_of_ids(
     return rows
 
 # %% ../../nbs/08_recommend/1_recommender.ipynb #ab5b1347
-def top_k_table(scores, k, item_ids) -> pd.DataFrame:
+def best_items(scores, k: int, who) -> tuple[np.ndarray, np.ndarray]:
+    """Places and scores of the k best of each row; MMRecError where one of them is NaN, which is
+    neither better nor worse than anything."""
+    item, value = (x.cpu().numpy() for x in top_k(torch.as_tensor(scores), k))
+    if np.isnan(value).any():  # `top_k` has them before all others
+        nan = torch.as_tensor(scores).isnan()
+        raise MMRecError(
+            f"{who if isinstance(who, str) else type(who).__name__}: {int(nan.sum()):,} of "
+            f"{nan.numel():,} scores are NaN, for {int(nan.any(1).sum()):,} of {len(nan):,} asked; "
+            f"look for NaN in its features or settings"
+        )
+    return item, value
+
+
+def top_k_table(scores, k, item_ids, who) -> pd.DataFrame:
     "Top k of each row as a table; places that nothing fills are left out."
-    item, value = (x.cpu().numpy() for x in top_k(scores, k))
+    item, value = best_items(scores, k, who)
     user, place = np.nonzero(value > -np.inf)
     return pd.DataFrame(
         {
@@ -225,9 +245,11 @@ class _Lists(_Abilities):
             seen = self.seen_[block].tocoo()
             if exclude_seen:
                 s[torch.from_numpy(seen.row).long(), torch.from_numpy(seen.col).long()] = -torch.inf
-            found = top_k_table(s.masked_fill(others.to(s.device), -torch.inf), k, self.item_ids_)
+            found = top_k_table(
+                s.masked_fill(others.to(s.device), -torch.inf), k, self.item_ids_, self
+            )
             frames.append(found.assign(user=block[found["user"]]))
-        none = top_k_table(torch.empty(0, len(allowed)), k, self.item_ids_)
+        none = top_k_table(torch.empty(0, len(allowed)), k, self.item_ids_, self)
         out = pd.concat(frames, ignore_index=True) if frames else none
         return out.assign(user=np.asarray(self.user_ids_, dtype=object)[out["user"]])
 
@@ -285,7 +307,7 @@ class Recommender(_Checked):
         row = rows_of_ids(self, "item", item_id)
         s = torch.as_tensor(self._similar(int(row[0]))).reshape(1, -1).clone()
         s[0, row[0]] = -torch.inf
-        return top_k_table(s, k, self.item_ids_).drop(columns="user")
+        return top_k_table(s, k, self.item_ids_, self).drop(columns="user")
 
     @staticmethod
     def load(folder: str | os.PathLike, dataset: Dataset | None = None) -> "Recommender":

@@ -21,6 +21,7 @@ from ..environment import MMRecError, Unsupported
 from ..evaluate.blockwise import relevant_ranks, top_k
 from ..evaluate.ranking import Result, metric_length, rank_metrics
 from ..recommend.recommender import ItemKNN, MadeOfOthers, Popular, Recommender, id_texts
+from ..recommend.recommender import best_items
 from ..recommend.storage import learned_state
 
 # %% ../../nbs/10_sequence/1_order.ipynb #6610a42a
@@ -336,7 +337,7 @@ class Sequential(_Ordered):
         s = self.score_sequence(h).clone()
         if exclude_seen:
             s[0, h.values] = -torch.inf
-        item, value = (x[0].cpu().numpy() for x in top_k(s, min(k, s.shape[1])))
+        item, value = (x[0] for x in best_items(s, min(k, s.shape[1]), self))
         item, value = item[value > -np.inf], value[value > -np.inf]
         return pd.DataFrame(
             {

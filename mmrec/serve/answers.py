@@ -21,7 +21,7 @@ from torch import Tensor
 
 from mmrec.data.readers import MEDIA, MODALITIES
 from mmrec.environment import MMRecError, UnknownId
-from mmrec.evaluate.blockwise import top_k
+from mmrec.recommend.recommender import best_items
 from mmrec.preprocess.columns import cell_categories
 from mmrec.serve.bundle import VIEWS, Bundle, ExactIndex, Space, encoder_of, shrink_media
 
@@ -568,7 +568,8 @@ def recommend_for(
     if exclude_seen:
         allowed[history] = False
     pool = min(k if not diversity else max(50, 5 * k), len(bundle))
-    rows, best = (x[0] for x in top_k(scores.masked_fill(~allowed, -torch.inf)[None], pool))
+    ranked = scores.masked_fill(~allowed, -torch.inf)[None]
+    rows, best = (torch.from_numpy(x[0]) for x in best_items(ranked, pool, bundle.recommender))
     rows, best = rows[best > -torch.inf], best[best > -torch.inf]
     if diversity and len(rows):
         chosen = diversify(best, bundle.centre[rows], k, diversity)
