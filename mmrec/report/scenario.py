@@ -56,10 +56,20 @@ def add_features(
     return dataset.with_features(made)
 
 
+def _words(dataset: Dataset) -> Features:
+    "Words of the items; MMRecError where those of the training tell nothing apart."
+    try:
+        return tfidf_features(dataset)
+    except ValueError as said:  # no two of them, or no word in any
+        if isinstance(said, MMRecError):
+            raise
+        raise MMRecError("the words of the training items tell nothing apart") from None
+
+
 def light_features(dataset: Dataset, left_out: list[str]) -> Dataset:
     "The data set with features of all it holds that need no network."
     makers: dict[str, Callable[[], Features]] = {
-        "text": lambda: tfidf_features(dataset),
+        "text": lambda: _words(dataset),
         "image": lambda: color_features(dataset),
         "audio": lambda: mfcc_features(dataset),
         "video": lambda: frame_features(dataset),
