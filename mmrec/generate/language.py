@@ -507,6 +507,32 @@ def _words(dataset: Any, column: str) -> Any:
     return dataset.items[column].fillna("").astype(str)
 
 
+def written_answers(model: LanguageModel, prompts: Sequence[str], max_tokens: int) -> list[str]:
+    "What a model writes after each prompt; MMRecError if it is not one text for each."
+    said = list(model.generate(prompts, max_tokens)) if len(prompts) else []
+    if len(said) != len(prompts) or not all(isinstance(s, str) for s in said):
+        texts = sum(isinstance(s, str) for s in said)
+        raise MMRecError(f"{_name(model)}: {len(prompts)} prompts were asked, {texts} texts came")
+    return said
+
+
+def read_vectors(
+    model: LanguageModel, texts: Sequence[str], how: str
+) -> Float[np.ndarray, "texts dim"]:
+    "A model's vectors of texts; MMRecError if it is not one of numbers for each."
+    x = np.asarray(model.embed(texts, how), np.float32)
+    if x.ndim != 2 or len(x) != len(texts) or not np.isfinite(x).all():
+        raise MMRecError(
+            f"{_name(model)}: vectors of shape {x.shape} for {len(texts)} texts; one of numbers "
+            f"for each is wanted"
+        )
+    return x
+
+
+def _name(model: Any) -> str:
+    return f"language model {str(getattr(model, 'fingerprint', type(model).__name__)):.60}"
+
+
 def quoted_text(text: str, most: int = 600) -> str:
     "A text as data inside a prompt: one line, without the quotation marks that would end it."
     return clean_text(text, most).replace('"', "'")
@@ -529,9 +555,9 @@ def language_features(
         raise MMRecError(f"no item of {dataset.name} has a readable {source}")
     pool = "weighted" if how == "weighted" else "last"
     asked = [PROMPTS[how].replace("{text}", texts[r]) for r in rows]
-    x = model.embed(asked, pool)
+    x = read_vectors(model, asked, pool)
     if how == "contrast":
-        x = x - model.embed([_BESIDE.replace("{text}", texts[r]) for r in rows], pool)
+        x = x - read_vectors(model, [_BESIDE.replace("{text}", texts[r]) for r in rows], pool)
     values = np.zeros((dataset.n_items, x.shape[1]), np.float32)
     values[rows] = x
     said = {"encoder": model.fingerprint, "preprocessing": how, "content": dataset.hash}
@@ -570,17 +596,18 @@ def _from_titles(
     column = _words(dataset, source)
     titles = {int(r): t for r in asked if (t := quoted_text(column.iloc[int(r)], 200))}
     prompts = [ask.replace("{}", t) for t in titles.values()]
-    return dict(zip(titles, model.generate(prompts, tokens) if titles else []))
+    return dict(zip(titles, written_answers(model, prompts, tokens)))
 
 # %% ../../nbs/11_generate/1_language_models.ipynb #e73fb9da
 def taste_sentence(titles: Sequence[str], model: LanguageModel, newest: int = 10) -> str:
     "What a person likes, in one sentence, from the newest titles that were chosen; '' from none."
-    some = [t for x in titles if (t := quoted_text(str(x), 100))][-newest:]
+    some = [t for x in titles if isinstance(x, str) and (t := quoted_text(x, 100))]
+    some = some[-whole_number(newest, "taste_sentence: newest") :]
     if not some:
         return ""
     listed = "\n".join(f'- "{t}"' for t in some)
     ask = f"Somebody chose these items:\n{listed}\nIn one sentence, what does this person like?"
-    return clean_text(model.generate([ask], 40)[0], 300)
+    return clean_text(written_answers(model, [ask], 40)[0], 300)
 
 # %% ../../nbs/11_generate/1_language_models.ipynb #6046f601
 def cold_catalogue(

@@ -14,7 +14,7 @@ import numpy as np, torch
 from jaxtyping import Float
 from sklearn.base import clone
 
-from ..data.basics import seeded
+from ..data.basics import seeded, whole_number
 from ..environment import MMRecError, need
 from ..recommend.recommender import ItemKNN, MadeOfOthers, Recommender
 from ..sequence.order import Sequential, score_sequence
@@ -50,6 +50,8 @@ class LikelihoodRanker(MadeOfOthers, Sequential):
     seed: int = 0
 
     def _learn(self, dataset, h, chosen=None):
+        for setting, least in (("candidates", 1), ("newest", 1), ("examples", 0)):
+            whole_number(getattr(self, setting), f"LikelihoodRanker: {setting}", least)
         self.first_, self._read_alone = clone(self.retriever or ItemKNN()).fit(dataset), {}
         column = next((c for c in ("title", "text") if c in dataset.items), None)
         if column is None:
@@ -115,6 +117,10 @@ def tune_on_histories(
     peft = need("peft")
     if not texts:
         raise MMRecError("tune_on_histories: no text to learn from")
+    for name, n in (("steps", steps), ("rank", rank), ("batch", batch)):
+        whole_number(n, f"tune_on_histories: {name}")
+    if not 0 < lr < np.inf:
+        raise MMRecError(f"tune_on_histories: lr={lr!r:.20}; a number above 0 is wanted")
     config = peft.LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=["q_proj", "v_proj"])
     rng, losses = np.random.default_rng(seed), []
     with seeded(seed):

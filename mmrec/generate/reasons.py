@@ -11,9 +11,13 @@ from typing import Sequence
 import numpy as np, pandas as pd
 
 from ..preprocess.media import clean_text
-from .language import LanguageModel, quoted_text
+from ..environment import MMRecError
+from .language import LanguageModel, quoted_text, answers
 
 # %% ../../nbs/11_generate/3_reasons.ipynb #b4ce7c03
+_NO_REASON = "many people chose it"
+
+
 @dataclass(frozen=True)
 class Facts:
     "What may be said about one recommendation, and nothing else."
@@ -25,20 +29,27 @@ class Facts:
     def sentence(self) -> str:
         "The sentence that a rule makes."
         why = " and ".join(f'"{t}"' for t in self.because[:2])
-        said = f'"{self.item}" is recommended because you chose {why}' if why else ""
-        said = said or f'"{self.item}" is recommended because many people chose it'
+        what = f'"{self.item}"' if self.item else "This item"
+        said = f"{what} is recommended because " + (f"you chose {why}" if why else _NO_REASON)
         parts = " and ".join(self.parts[:2])
         return said + (f"; what is alike is the {parts}." if parts and why else ".")
 
 
-def facts_of(table: pd.DataFrame, item: str, titles: dict[str, str], most: int = 2) -> Facts:
+def facts_of(table: pd.DataFrame, item: str | None, titles: dict[str, str], most: int = 2) -> Facts:
     "Facts from the table that `explain` gives: the largest shares above 0 of either side."
+    if lost := {"side", "what", "share"} - set(table):
+        raise MMRecError(f"facts_of: no column {min(lost)!r}; a table as `explain` gives is wanted")
     good = table[table["share"] > 0].sort_values("share", ascending=False, kind="stable")
     history = [str(w) for w in good.loc[good["side"] == "history", "what"]]
     parts = [str(w) for w in good.loc[good["side"] == "item", "what"]]
-    own = tuple(quoted_text(titles[w], 100) for w in history if w in titles)[:most]
+    own = tuple(t for w in history if (t := _words_of(titles.get(w))))[:most]
     known = ("text", "image", "audio", "video")
-    return Facts(quoted_text(item, 100), own, tuple(p for p in parts if p in known)[:most])
+    return Facts(_words_of(item), own, tuple(p for p in parts if p in known)[:most])
+
+
+def _words_of(title: object) -> str:
+    "A title as it is quoted; nothing for an item without one."
+    return quoted_text(title, 100) if isinstance(title, str) else ""
 
 # %% ../../nbs/11_generate/3_reasons.ipynb #c5e34a8d
 _RELATION = frozenset(
@@ -70,24 +81,28 @@ def keeps_to(sentence: str, facts: Facts, catalogue: Sequence[str] = ()) -> bool
     return all(w in allowed for w in re.findall(r"[^\W_]+", rest))
 
 
-_SHOWN = (
-    'Item: "A". Chosen before: "B"; "C". Alike in: text. Reason: '
-    'We recommend "A" because you chose "B" and "C", and the text is similar.'
-)
+_SHOWN = (("Blue kite", "Paper boat", "Tin drum"), ("Oak desk", "Brass lamp", "Wool rug"))
+
+
+def _line(facts: Facts) -> str:
+    "The facts as a line, ready for the reason."
+    because = "; ".join(f'"{t}"' for t in facts.because) or _NO_REASON
+    parts = ", ".join(facts.parts) or "nothing known"
+    return f'Item: "{facts.item}". Chosen before: {because}. Alike in: {parts}.\nReason:'
 
 
 def _asked(facts: Facts) -> str:
-    "What the model is asked: to go on as in an example, from the facts alone."
-    because = "; ".join(f'"{t}"' for t in facts.because) or "many people chose it"
-    parts = ", ".join(facts.parts) or "nothing known"
-    return (
-        f"Complete the last line as in the first.\n{_SHOWN}\n"
-        f'Item: "{facts.item}". Chosen before: {because}. Alike in: {parts}. Reason:'
+    "What the model is asked: to go on as in two examples, from the facts alone."
+    shown = (
+        f'{_line(Facts(a, (b, c), ("text",)))} We recommend "{a}" because you chose "{b}" and '
+        f'"{c}", and the text is similar.'
+        for a, b, c in _SHOWN
     )
+    return "\n\n".join([*shown, _line(facts)])
 
 
 def reason(facts: Facts, model: LanguageModel, catalogue: Sequence[str] = ()) -> tuple[str, bool]:
     "A sentence from the facts, and whether the model wrote it: one that fails the check is plain."
-    said = clean_text(model.generate([_asked(facts)], 40)[0])
+    said = clean_text(written_answers(model, [_asked(facts)], 48)[0])
     first = re.split(r"(?<=[.!?])\s", said)[0]
     return (first, True) if keeps_to(first, facts, catalogue) else (facts.sentence(), False)

@@ -34,7 +34,10 @@ class Trie:
     "All prefixes of the ids of a catalogue: at each depth, which exist and what follows them."
 
     def __init__(self, ids: Int[np.ndarray, "items levels"]):
-        ids = np.asarray(ids, np.int64)
+        ids = np.asarray(ids)
+        if ids.dtype.kind not in "iu":
+            raise MMRecError(f"Trie: ids of type {ids.dtype}; digits are whole numbers")
+        ids = ids.astype(np.int64)
         if ids.ndim != 2 or not ids.size or (ids < 0).any():
             raise MMRecError(f"Trie: ids of shape {ids.shape}; digits from 0, [items, levels]")
         if len(np.unique(ids, axis=0)) < len(ids):
@@ -73,6 +76,9 @@ class Trie:
 
     def leads(self, allowed: Bool[Tensor, "rows items"]) -> list[Bool[Tensor, "rows nodes"]]:
         "Whether each node of each depth leads to an item that is allowed."
+        if allowed.ndim != 2 or allowed.shape[1] != len(self.ids):
+            shape = tuple(allowed.shape)
+            raise MMRecError(f"allowed: shape {shape}; a row of {len(self.ids)} yes or no each")
         out = []
         for node, spelled in zip(self.at, self.spelled):
             some = allowed.int()
@@ -90,7 +96,7 @@ def beam_search(
     allowed: Bool[Tensor, "rows items"] | None = None,
 ) -> tuple[Int[Tensor, "rows k"], Float[Tensor, "rows k"]]:
     "The most likely items of each row and their log probabilities; -1 and -inf where none is left."
-    beam = max(beam, k)
+    beam = max(beam, whole_number(k, "beam_search: k"))
     leads = None if allowed is None else trie.leads(allowed)
     node = trie.ids.new_zeros(rows, 1)
     total = torch.zeros(rows, 1, device=node.device)
@@ -163,7 +169,11 @@ def generate_items(
 ) -> tuple[Int[Tensor, "rows k"], Float[Tensor, "rows k"]]:
     """The k best items of each row by `generate` of transformers, and their log probabilities; -1
     and -inf where no more may be shown."""
-    beam = max(k, beam)
+    beam = max(whole_number(k, "generate_items: k"), beam)
+    if allowed is not None and len(allowed) != len(tokens):
+        raise MMRecError(
+            f"generate_items: {len(allowed)} rows of allowed for {len(tokens)} of tokens"
+        )
     k = min(k, len(trie.ids))
     config = GenerationConfig(
         num_beams=beam,
