@@ -353,58 +353,13 @@ class Floor(Reranker):
 
 # %% ../../nbs/12_rank/4_stages.ipynb #12540022
 @dataclass(eq=False, repr=False)
-class _Staged(Recommender):
-    "Parts, and how copies of them are fitted."
+class _Parts(Recommender):
+    "What the stages are made of, checked; and the rules of a catalogue."
 
     retriever: Recommender
     ranker: Any = None  # None: the retriever's order
     rerankers: Sequence[Reranker] = ()
     candidates: int = 200
-
-    def _fit(self, dataset: Dataset) -> None:
-        self._checked()
-        self.retriever_ = clone(self.retriever).fit(dataset)
-        self._prepare(dataset)
-        self.ranker_ = clone(self.ranker, safe=False)
-        if self.ranker_ is None:
-            return
-        if hasattr(self.ranker_, "fit_rows") and dataset.valid.nnz:
-            rows = self.candidate_rows(dataset)
-            self.ranker_.fit_rows(rows, rows["label"], dataset)
-        else:
-            found = self._retrieve(np.arange(dataset.n_users), self.allowed_, self.train_)[0]
-            self.ranker_.fit(dataset, candidates=found)
-
-    def candidate_rows(self, dataset: Dataset) -> pd.DataFrame:
-        """What a ranker will meet, with answers: the candidates of everybody with validation
-        choices, `label` 1 at these, `place` and `retrieved` (score) as the first stage says."""
-        users = np.flatnonzero(np.diff(dataset.valid.indptr))
-        items, scores = self._retrieve(users, self.allowed_, self.train_)
-        there = items >= 0
-        row, place = np.nonzero(there)
-        out = pd.DataFrame({"user": users[row], "item": items[there]})
-        out = out.assign(place=place + 1.0, retrieved=scores[there])
-        if dataset.has_time:
-            x = dataset.interactions
-            first = x[x["split"] == 1].groupby("user")["timestamp"].min()
-            out["timestamp"] = first.reindex(out["user"]).to_numpy(float)
-        chosen = dataset.valid[out["user"].to_numpy(), out["item"].to_numpy()]
-        return out.assign(label=(np.asarray(chosen).ravel() > 0).astype(float))
-
-    def assemble(self, dataset: Dataset) -> Self:
-        "Take a fitted retriever and a fitted ranker as they are; only the rules are fitted."
-        self._checked()
-        self.retriever.check(dataset)
-        if self.ranker is not None and hasattr(self.ranker, "_fitted"):
-            self.ranker._fitted()
-        d = dataset.for_fit()
-        self._forget()
-        self.retriever_, self.ranker_ = self.retriever, self.ranker
-        self.item_ids_ = list(self.retriever.item_ids_)
-        self.user_ids_ = list(self.retriever.user_ids_)
-        self.train_, self.seen_ = self.retriever.train_, self.retriever.seen_
-        self._prepare(d)
-        return self
 
     def _checked(self) -> None:
         whole_number(self.candidates, "TwoStage: candidates")
@@ -428,6 +383,10 @@ class _Staged(Recommender):
             raise MMRecError(
                 f"TwoStage: the hard rules together ({rules}) let none of {n:,} items pass"
             )
+
+# %% ../../nbs/12_rank/4_stages.ipynb #125400a1
+class _Ruled(_Parts):
+    "What the hard rules let pass."
 
     def may_show(self, user_rows: Int[np.ndarray, "users"]) -> Bool[np.ndarray, "users items"]:
         "What the hard rules let pass for each of these people now; row -1: somebody unknown."
@@ -453,6 +412,10 @@ class _Staged(Recommender):
                     except MMRecError:
                         ok[:, n] = False
         return ok
+
+# %% ../../nbs/12_rank/4_stages.ipynb #125400a3
+class _Retrieves(_Ruled):
+    "The first stage, for known people and for anybody."
 
     def _top(
         # allowed: [items] or [users, items]
@@ -508,10 +471,58 @@ class _Staged(Recommender):
         found = [self._top(said(b), self.may_show(b) & allowed, barred[b]) for b in blocks]
         return np.concatenate([i for i, _ in found]), np.concatenate([v for _, v in found])
 
+# %% ../../nbs/12_rank/4_stages.ipynb #125400a5
+class _Staged(_Retrieves):
+    "How the parts are fitted."
+
+    def _fit(self, dataset: Dataset) -> None:
+        self._checked()
+        self.retriever_ = clone(self.retriever).fit(dataset)
+        self._prepare(dataset)
+        self.ranker_ = clone(self.ranker, safe=False)
+        if self.ranker_ is None:
+            return
+        if hasattr(self.ranker_, "fit_rows") and dataset.valid.nnz:
+            rows = self.candidate_rows(dataset)
+            self.ranker_.fit_rows(rows, rows["label"], dataset)
+        else:
+            found = self._retrieve(np.arange(dataset.n_users), self.allowed_, self.train_)[0]
+            self.ranker_.fit(dataset, candidates=found)
+
+    def candidate_rows(self, dataset: Dataset) -> pd.DataFrame:
+        """What a ranker will meet, with answers: the candidates of everybody with validation
+        choices, `label` 1 at these, `place` and `retrieved` (score) as the first stage says."""
+        users = np.flatnonzero(np.diff(dataset.valid.indptr))
+        items, scores = self._retrieve(users, self.allowed_, self.train_)
+        there = items >= 0
+        row, place = np.nonzero(there)
+        out = pd.DataFrame({"user": users[row], "item": items[there]})
+        out = out.assign(place=place + 1.0, retrieved=scores[there])
+        if dataset.has_time:
+            x = dataset.interactions
+            first = x[x["split"] == 1].groupby("user")["timestamp"].min()
+            out["timestamp"] = first.reindex(out["user"]).to_numpy(float)
+        chosen = dataset.valid[out["user"].to_numpy(), out["item"].to_numpy()]
+        return out.assign(label=(np.asarray(chosen).ravel() > 0).astype(float))
+
+    def assemble(self, dataset: Dataset) -> Self:
+        "Take a fitted retriever and a fitted ranker as they are; only the rules are fitted."
+        self._checked()
+        self.retriever.check(dataset)
+        if self.ranker is not None and hasattr(self.ranker, "_fitted"):
+            self.ranker._fitted()
+        d = dataset.for_fit()
+        self._forget()
+        self.retriever_, self.ranker_ = self.retriever, self.ranker
+        self.item_ids_ = list(self.retriever.item_ids_)
+        self.user_ids_ = list(self.retriever.user_ids_)
+        self.train_, self.seen_ = self.retriever.train_, self.retriever.seen_
+        self._prepare(d)
+        return self
+
 # %% ../../nbs/12_rank/4_stages.ipynb #12540023
-class TwoStage(_Staged):
-    """Retrieve, rank, re-rank: a recommender made of others. Items that it would not show have the
-    score -inf."""
+class _Ranks(_Staged):
+    "Candidates ranked and re-ranked, and what is made of them."
 
     @property
     def _first(self) -> Recommender:
@@ -582,6 +593,11 @@ class TwoStage(_Staged):
         scores[empty] = torch.as_tensor(np.asarray(self.train_.sum(0))).to(scores)
         nobody = np.full(x.shape[0], -1)
         return self._filled(nobody, self._top(scores, self.may_show(nobody), x))
+
+# %% ../../nbs/12_rank/4_stages.ipynb #125400b2
+class TwoStage(_Ranks):
+    """Retrieve, rank, re-rank: a recommender made of others. Items that it would not show have the
+    score -inf."""
 
     def recommend(
         self,

@@ -211,7 +211,7 @@ def with_intervals(table: pd.DataFrame, metrics: dict[str, str] | None = None) -
         out[f"{heading}: gain over {table.index[0]}"] = [
             ""
             if np.isnan(r["gain"])
-            else f"{r['gain']:+.3f} ({r['gain low']:+.3f}\u00a0to\u00a0{r['gain high']:+.3f})"
+            else f"{r['gain']:+z.3f} ({r['gain low']:+z.3f}\u00a0to\u00a0{r['gain high']:+z.3f})"
             for _, r in t.iterrows()
         ]
     return pd.DataFrame(out, index=table.index)

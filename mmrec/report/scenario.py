@@ -166,11 +166,18 @@ def lists_of(model: Recommender, k: int) -> Int[np.ndarray, "users k"]:
     return np.where(np.isfinite(value.numpy()), item.numpy(), -1)
 
 # %% ../../nbs/16_report/4_scenario.ipynb #164a0012
+def _quarters(x: pd.Series) -> pd.Series:
+    "Numbers in four groups of like size, each named by its least and its largest number."
+    x = x.astype(float).clip(-1e30, 1e30)
+    part = pd.qcut(x, 4, labels=False, duplicates="drop")
+    ends = x.groupby(part).agg(["min", "max"])
+    return part.map({n: f"{a:g} to {b:g}" for n, a, b in ends.itertuples()}).fillna("unknown")
+
+
 def _sorted_into(x: pd.Series, most: int) -> pd.Series | None:
     "A column as names of a few groups, numbers in quarters; None where it has too many values."
     if pd.api.types.is_numeric_dtype(x) and x.nunique() > most:
-        quarters = pd.qcut(x.astype(float).clip(-1e30, 1e30), 4, duplicates="drop")
-        return quarters.astype(object).where(x.notna(), "unknown").astype(str)
+        return _quarters(x)
     if 2 <= x.nunique() <= most and x.map(lambda v: isinstance(v, str) or v == v).all():
         return x.astype(str)
     return None
@@ -236,7 +243,7 @@ def failing_words(s: Study) -> str:
     return (
         f"**Served worst: {plain_text(w['column'])} {plain_text(w['group'])}** ({w['people']:,} "
         f"people): NDCG@{s.k} {w['mean']:.3f} ({w['low']:.3f} to {w['high']:.3f}), "
-        f"{w['against the rest']:+.3f} against the rest.{small}"
+        f"{w['against the rest']:+z.3f} against the rest.{small}"
     )
 
 
@@ -355,8 +362,8 @@ def better_words(s: Study) -> str:
     asked = [f"{part[:, new].nnz / max(part.nnz, 1):.0%}" for part in (x.valid, x.test)]
     return (
         f" **Validation chose against '{b.name}', which is better on test**: NDCG@{s.k} "
-        f"{b['mean']:.3f} against {t.loc[s.chosen, 'mean']:.3f} ({b['gain']:+.3f}, "
-        f"{b['gain low']:+.3f} to {b['gain high']:+.3f}). Of what is asked for, {asked[0]} are "
+        f"{b['mean']:.3f} against {t.loc[s.chosen, 'mean']:.3f} ({b['gain']:+z.3f}, "
+        f"{b['gain low']:+z.3f} to {b['gain high']:+z.3f}). Of what is asked for, {asked[0]} are "
         f"items that training does not know in validation, {asked[1]} in test."
     )
 
