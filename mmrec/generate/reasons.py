@@ -12,7 +12,7 @@ import numpy as np, pandas as pd
 
 from ..preprocess.media import clean_text
 from ..environment import MMRecError
-from .language import LanguageModel, quoted_text, answers
+from .language import LanguageModel, quoted_text, written_answers
 
 # %% ../../nbs/11_generate/3_reasons.ipynb #b4ce7c03
 _NO_REASON = "many people chose it"
