@@ -154,7 +154,7 @@ def _moments(column: pd.Series, what: str) -> Float[np.ndarray, "items"]:
     if (bad := date.isna() & column.notna()).any():
         row = int(np.flatnonzero(bad)[0])
         raise MMRecError(f"{what}, row {row + 1}: {str(column.iloc[row])[:30]!r} is no date")
-    return ((date - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(seconds=1)).to_numpy(float)
+    return ((date - pd.Timestamp("1970-01-01", tz="UTC")) / pd.Timedelta(seconds=1)).to_numpy(float)
 
 
 def _now(now: str, dataset: Dataset, what: str) -> float:
