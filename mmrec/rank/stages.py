@@ -526,7 +526,7 @@ class _Ranks(_Staged):
 
     @property
     def _first(self) -> Recommender:
-        first: Recommender = getattr(self, "retriever_", self.retriever)
+        first: Any = getattr(self, "retriever_", self.retriever)
         return first
 
     @property
