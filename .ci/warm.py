@@ -30,9 +30,8 @@ class Warm:
             self.path = f"{folder}/warm"
             # where ipykernel would send figures, asked for before matplotlib is imported
             env = os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-            env |= {
-                "ARROW_DEFAULT_MEMORY_POOL": "system"
-            }  # its own one has a thread: none is forked
+            # pyarrow's own memory pool has a thread, and only what has none is safely forked
+            env["ARROW_DEFAULT_MEMORY_POOL"] = "system"
             # -P: the folder of this file is no place to import from
             self.process = subprocess.Popen(
                 [sys.executable, "-P", __file__, self.path],
