@@ -257,15 +257,26 @@ def best_blend(
     base: Any,
     second: Any,
     dataset: Dataset,
-    weights: Sequence[float] = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6),
+    weights: Sequence[float] | None = None,  # None: 0 to 1.6, and beyond where 1.6 is best
     metric: str = "ndcg@20",
     users: Any = None,
 ) -> tuple[Blend, pd.Series]:
     """The blend of base and second voice that ranks validation best, and the metric at every weight
-    tried."""
-    mixes = {w: Blend([base, second], [1.0, w]) for w in weights}
-    best, valid = choose_on_validation(mixes, dataset, metric, users)
-    return mixes[best], pd.Series(valid, name=metric, index=list(mixes), dtype=float)
+    tried; without a validation part the first, and no metric."""
+    from mmrec.sequence.voices import tried_weights
+
+    beyond = 4 if weights is None else 0
+    weights = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6) if weights is None else weights
+    if not dataset.valid.nnz:
+        lost = pd.Series(np.nan, index=list(weights), name=metric, dtype=float)
+        return Blend([base, second], [1.0, weights[0]]), lost
+
+    def value(w):
+        return on_validation(Blend([base, second], [1.0, w]), dataset, metric, users=users)
+
+    valid = tried_weights(value, weights, beyond)
+    best = max(valid, key=valid.__getitem__)
+    return Blend([base, second], [1.0, best]), pd.Series(valid, name=metric, dtype=float)
 
 # %% ../../nbs/16_report/2_evidence.ipynb #64295829
 def show_how_made(dataset: Dataset, *notes: str) -> None:  # notes: what is special to this report

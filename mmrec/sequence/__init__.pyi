@@ -17,5 +17,6 @@ from .networks import losses as losses
 from .networks import SequenceRecommender as SequenceRecommender
 from .networks import SASRec as SASRec
 from .networks import GRU4Rec as GRU4Rec
+from .voices import tried_weights as tried_weights
 from .voices import Beside as Beside
 from .voices import carried_by as carried_by
