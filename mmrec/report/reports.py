@@ -155,6 +155,8 @@ def _read(notebook) -> dict:
 
             nb = nbformat.read(notebook, 4)  # of an older format: translated
         cells = [{"metadata": {}, **c, "source": "".join(c["source"])} for c in nb["cells"]]
+        if not all(isinstance(c["metadata"].get("tags", []), list) for c in cells):
+            raise ValueError("tags that are no list")
         return {"metadata": {}, **nb, "cells": cells}
     except Exception as e:
         raise MMRecError(
@@ -193,7 +195,7 @@ def parameters(notebook: str | Path) -> dict[str, Parameter]:  # path of a noteb
                 note, limits = note[: c.start()], {"choices": tuple(words)}
                 limits["several"] = c[1] == "some"
             found[m[1]] = Parameter(m[1], default, note, test, **limits)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError):
             raise MMRecError(
                 f"{Path(notebook).name}: parameter '{m[1]}' needs a plain value, not an expression"
             ) from None
@@ -446,7 +448,7 @@ def _new_folder(path) -> Path:
         with tempfile.TemporaryFile(dir=path) as f:
             f.write(bytes(4096))
             f.flush()
-    except (OSError, ValueError) as e:  # a name with a zero byte is no name
+    except (OSError, ValueError, RecursionError) as e:  # a zero byte, a thousand folders deep
         why = getattr(e, "strerror", None) or str(e)
         raise MMRecError(
             f"--out {ascii(str(path)[:200])}: nothing can be written there ({why}); "
@@ -511,8 +513,9 @@ def check_data(notebook: Path, given: dict, most: int = 30_000_000) -> None:
     from mmrec.data.loading import load
 
     if os.path.isdir(data):
-        tables = [f for f in os.scandir(data) if f.is_file() and not f.name.endswith(".npy")]
-        if sum(f.stat().st_size for f in tables) > most:
+        # a link that leads nowhere is the reader's business
+        tables = [f.path for f in os.scandir(data) if os.path.isfile(f.path)]
+        if sum(os.path.getsize(f) for f in tables if not f.endswith(".npy")) > most:
             return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -960,7 +963,7 @@ def _serve(a, typed: bool) -> int:  # typed: on a command line, which others can
         )
     if not re.fullmatch(r"[\w.:%-]+", a.host, re.ASCII):
         raise MMRecError(f"--host {ascii(a.host)[:80]}: a name or an address is wanted")
-    if not os.path.exists(a.bundle) and not any(
+    if not os.path.isdir(a.bundle) and not any(
         Path(a.bundle).absolute().parent.glob(f".{Path(a.bundle).name[:200]}.*.old")
     ):
         # before libraries are loaded

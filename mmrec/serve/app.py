@@ -987,7 +987,10 @@ def serve(
     token = os.environ.get("MMREC_TOKEN") if token is None else token
     if token is not None:
         check_token(token)
-    public = urlsplit(public_url or "")
+    try:
+        public = urlsplit(public_url or "")
+    except ValueError:  # http://[
+        public = urlsplit("")
     if public_url and (public.scheme not in ("http", "https") or not public.hostname):
         raise MMRecError(
             f"--public-url {public_url}: an address such as https://shop.example/for-you is wanted"
