@@ -68,7 +68,8 @@ def distance_bucket(distance: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
 
 def gap_bucket(gap: Float[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
     "0 for no time at all, then one number for each doubling from a 1024th of the unit, up to 31."
-    return torch.where(gap > 0, (11 + torch.log2(gap.clamp(min=1e-9))).long().clamp(1, 31), 0)
+    known = gap.nan_to_num(0.0)  # of a click without a time no gap is known
+    return torch.where(known > 0, (11 + torch.log2(known.clamp(min=1e-9))).long().clamp(1, 31), 0)
 
 # %% ../../nbs/10_sequence/2_networks.ipynb #d2026126
 class Block(nn.Module):
@@ -482,6 +483,9 @@ def read_side(dataset: Dataset, columns) -> list[dict]:
     return out
 
 
+READ = " read"  # the place of numbers that were read before; no column is called so
+
+
 def side_width(reading: list[dict]) -> int:
     return sum(len(r.get("known", "1")) for r in reading)
 
@@ -490,6 +494,8 @@ def side_numbers(h: Histories, reading: list[dict]) -> Float[Tensor, "choices wi
     "What is known of each choice as numbers; zeros where it is not."
     if not reading:
         return None
+    if READ in h.side:
+        return torch.from_numpy(h.side[READ])
     out = []
     for r in reading:
         x = pd.Series(h.side.get(r["column"], np.full(len(h.values), np.nan)))
@@ -620,8 +626,46 @@ class _Clicks(_Towers):
             self._ready = ready  # not before: two may ask at once
         return ready
 
+    def _keep_known(self, known):
+        if not self.side_ and not self.times:
+            return
+        read = side_numbers(known, self.side_)
+        self.extra_ = np.zeros((len(known.values), 0), np.float32) if read is None else read.numpy()
+        self.moments_ = np.asarray(known.side["timestamp"], float)
+        self.early_ = np.asarray(known.side["split"]) == 0
+
+    def as_of(self, split):
+        "Itself as it stood before `split`, with what was known of the choices then."
+        then = super().as_of(split)
+        if hasattr(self, "extra_") and then is not self and not hasattr(self, "before_"):
+            then.extra_, then.moments_ = self.extra_[self.early_], self.moments_[self.early_]
+        return then
+
+    def _sound(self):
+        if not hasattr(self, "extra_"):
+            return super()._sound() and not self.side_ and not self.times
+        sizes = {len(self.values_), len(self.moments_), len(self.early_), len(self.extra_)}
+        fits = self.extra_.shape[1:] == (side_width(self.side_),) and self.moments_.ndim == 1
+        return super()._sound() and len(sizes) == 1 and fits and self.early_.dtype == bool
+
+    def _with_side(self, h: Histories) -> Histories:
+        "What was kept of the choices of known people, where only the choices are given."
+        if not hasattr(self, "extra_") or h.owner is None or {READ, "timestamp"} & set(h.side):
+            return h
+        row, at = h.places()
+        begin, place = self.offsets_[h.owner][row], at - h.start[row]
+        known = place < np.diff(self.offsets_)[h.owner][row]
+        of = np.where(known, begin + place, 0)
+        other = known & (self.values_[of] != h.values[at]) if len(self.values_) else known
+        known &= ~np.isin(row, row[other])
+        when = np.where(known, self.moments_[of], np.nan)
+        side = {READ: self.extra_[of] * known[:, None], "timestamp": when}
+        ends = np.cumsum(h.lengths)
+        return Histories(h.values[at], ends - h.lengths, ends, side, h.owner)
+
     @torch.no_grad()
     def _next(self, h: Histories) -> Float[Tensor, "rows items"]:
+        h = self._with_side(h)
         h, side = h.last(self.length), side_numbers(h, self.side_)
         out = torch.zeros(len(h), self.items_.shape[1])
         order = np.argsort(h.lengths, kind="stable")
@@ -735,9 +779,11 @@ class SequenceRecommender(_Clicks, Sequential):
         self._fitted()
         return Follow(self)
 
-    def _clicked(self, rows):
-        if not 0 < len(rows) <= self.length:  # nothing, or more than fits: all of it is read anew
-            return super()._clicked(rows)
+    def _clicked(self, rows, user=None):
+        # nothing, more than fits, or more is known of the choices: all of it is read anew
+        more = user is not None and hasattr(self, "extra_")
+        if more or not 0 < len(rows) <= self.length:
+            return super()._clicked(rows, user)
         if (kept := getattr(self, "_states", None)) is None:
             kept = self._states = _States()
         n, towers = kept.after(rows)

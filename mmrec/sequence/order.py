@@ -233,6 +233,9 @@ class _Fitted(Recommender):
     def _next(self, h: Histories) -> Float[torch.Tensor, "rows items"]:
         raise NotImplementedError
 
+    def _keep_known(self, known: Histories) -> None:
+        "What else it reads of the choices that it knows, for those who ask for them later."
+
     def _fit(self, dataset):
         if hasattr(self, "metric"):
             next_length(self.metric)  # before anything is learned
@@ -246,6 +249,7 @@ class _Fitted(Recommender):
             dataset, h = replace(dataset, interactions=x.assign(split=np.int8(0))), all_
         self.popularity_ = np.asarray(dataset.train.sum(0), np.float32).ravel()
         self._learn(dataset, h, chosen)
+        self._keep_known(all_)
 
     def as_of(self, split: str) -> Self:
         "Itself as it stood before `split`: neither it nor a model in it has read validation."
@@ -290,7 +294,7 @@ class _Ordered(_Fitted):
 
     def _score(self, rows):
         start, stop = self.offsets_[:-1][rows], self.offsets_[1:][rows]
-        return self.score_sequence(Histories(self.values_, start, stop))
+        return self.score_sequence(Histories(self.values_, start, stop, owner=np.asarray(rows)))
 
     def _new(self, rows):
         return rows[:0]  # `score_sequence` knows what to say to them
@@ -317,11 +321,14 @@ class Sequential(_Ordered):
         if user is not None:
             user = self._user_rows([user])[0]
             old = self.values_[self.offsets_[user] : self.offsets_[user + 1]]
-        return self._clicked(np.array([*old, *clicks], np.int64))
+        return self._clicked(np.array([*old, *clicks], np.int64), user)
 
-    def _clicked(self, rows: Int[np.ndarray, "choices"]) -> Float[torch.Tensor, "items"]:
-        "Scores after these item rows; a model that keeps states takes one step."
-        return self.score_sequence(Histories.from_lists([rows.tolist()]))[0]
+    def _clicked(
+        self, rows: Int[np.ndarray, "choices"], user: int | None = None
+    ) -> Float[torch.Tensor, "items"]:
+        "Scores after these item rows (of a user row); a model that keeps states takes one step."
+        h = Histories.from_lists([rows.tolist()])
+        return self.score_sequence(h if user is None else replace(h, owner=np.array([user])))[0]
 
     def next_items(
         self, item_ids: str | list[str], k: int = 10, exclude_seen: bool = True
