@@ -741,6 +741,12 @@ class Follow:
 class SequenceRecommender(_Clicks, Sequential):
     "What comes next, by a network over the history; see the page for block, loss and start."
 
+    limits = dict(layers=(0, 1000), dim=(1, 10**6), heads=(1, 10**6), length=(1, 10**9))
+    limits |= dict(dropout=(0.0, 1.0), id_dropout=(0.0, 1.0), calibration=(0.0, 1.0))
+    limits |= dict(negatives=(1, 10**9), exponent=(-10.0, 10.0), lr=(0.0, 1e9), seed=(0, 2**32 - 1))
+    limits |= dict(epochs=(1, 10**9), patience=(0, 10**9), batch=(1, 10**9), most=(1, 10**9))
+    limits |= dict(towers=(1, 10**4))
+
     @property
     def can_score_new_items(self) -> bool:
         "Whether content is read; with `modalities=None` that of the data, known when it is fitted."

@@ -178,8 +178,7 @@ def moments(
     "Prefix of every choice in `split` that has one; and that choice with `ahead` - 1 later ones."
     if split not in ("valid", "test"):
         raise MMRecError(f"moments: split '{split}' is not known; use 'valid' or 'test'")
-    if ahead is not None and ahead < 1:
-        raise MMRecError(f"moments: ahead={ahead}; at least the next choice is wanted")
+    ahead = None if ahead is None else whole_number(ahead, "moments: ahead")
     before = ("train", "valid")[: SPLITS[split]]
     if ahead is None:  # one moment a person: where the split begins; all of it is the answer
         prefix, then = histories(dataset, before), histories(dataset, (split,))
@@ -202,7 +201,7 @@ def moments(
 
 def sessions(h: Histories, gap: float) -> Histories:
     "Each history cut wherever more than `gap` (unit of the data) lies between two choices."
-    if not gap > 0:
+    if isinstance(gap, bool) or not isinstance(gap, (int, float, np.number)) or not gap > 0:
         raise MMRecError(f"sessions: gap={gap}; give a positive time, in the timestamps' unit")
     row, at = h.places()
     t = np.asarray(h.side["timestamp"], float)[at]
@@ -222,9 +221,24 @@ def stretches(h: Histories, length: int) -> Histories:
     return replace(h, start=np.maximum(h.start[row], stop - length - 1), stop=stop, owner=owner)
 
 # %% ../../nbs/10_sequence/1_order.ipynb #172c224a
+def _check_settings(model: Any) -> None:
+    "MMRecError where a setting is no number within its limits; whole limits want whole numbers."
+    for name, (low, high) in model.limits.items():
+        v, kinds = getattr(model, name), (int, np.integer)
+        if not isinstance(low, int):
+            kinds = (*kinds, float, np.floating)
+        if v is None or isinstance(v, kinds) and not isinstance(v, bool) and low <= v <= high:
+            continue
+        what = "a whole number" if isinstance(low, int) else "a number"
+        raise MMRecError(
+            f"{type(model).__name__}: {name}={v!r:.40}; {what} from {low:g} to {high:g} is wanted"
+        )
+
+
 class _Fitted(Recommender):
     "Fitting on histories, and what it was before it read a split."
 
+    limits: dict = {}  # setting -> from, to
     refit = True  # learn once more from training and validation, with the settings chosen
 
     def _learn(self, dataset: Dataset, h: Histories, chosen=None) -> None:
@@ -237,6 +251,7 @@ class _Fitted(Recommender):
         "What else it reads of the choices that it knows, for those who ask for them later."
 
     def _fit(self, dataset):
+        _check_settings(self)
         if hasattr(self, "metric"):
             next_length(self.metric)  # before anything is learned
         h, all_ = histories(dataset), histories(dataset, ("train", "valid"))
@@ -393,6 +408,8 @@ class Transitions(Sequential):
     popularity: float = 0.5  # beta
     recency: float = 1.0  # rho
     refit: bool = True
+    limits = dict(ahead=(1, 10**6), fade=(0.0, 1e6), back=(0.0, 1e6), popularity=(-10.0, 10.0))
+    limits |= dict(recency=(1e-9, np.inf))
 
     def _learn(self, dataset, h, chosen=None):
         n, (row, at) = dataset.n_items, h.places()
@@ -425,6 +442,7 @@ class SequenceKNN(Sequential):
     recency: float = 3.0  # rho
     near: float | None = 3.0  # delta; None: V-SKNN
     refit: bool = True
+    limits = dict(neighbours=(1, 10**9), recency=(1e-9, np.inf), near=(1e-9, np.inf))
 
     def _learn(self, dataset, h, chosen=None):
         row, at = h.places()
@@ -471,6 +489,7 @@ class Fading(MadeOfOthers, Sequential):
     metric: str = "ndcg@10"  # what validation chooses by
     ahead: int | None = 1
     refit: bool = True
+    limits = dict(recency=(1e-9, np.inf), ahead=(1, 10**9))
 
     def _inner(self) -> Recommender:
         model: Any = getattr(self, "model_", self.model)
@@ -550,6 +569,7 @@ def evaluate_next(
     ks = tuple(
         sorted({whole_number(x, "evaluate_next: k") for x in np.atleast_1d(k).tolist() or [None]})
     )
+    most = None if most is None else whole_number(most, "evaluate_next: most")
     if candidates is not None:
         some = rows_of(candidates, dataset.n_items, "evaluate_next: candidates")
         candidates = np.isin(np.arange(dataset.n_items), some)

@@ -150,11 +150,11 @@ class Beside(_Voices):
             return super()._score(rows)
         return _Sum(self.voices(), self.weights_).score(rows)
 
-    def _clicked(self, rows):
+    def _clicked(self, rows, user=None):
         if not len(rows):
-            return super()._clicked(rows)
+            return super()._clicked(rows, user)
         used = _Sum(self.voices(), self.weights_)
-        return used.of(lambda v: _after_clicks(v, rows)[None])[0]
+        return used.of(lambda v: _after_clicks(v, rows, user)[None])[0]
 
 # %% ../../nbs/10_sequence/3_voices.ipynb #67820bf2
 class _Sum:
@@ -191,10 +191,12 @@ class _Kept:
         return self.said[at]
 
 
-def _after_clicks(model: Recommender, rows: Int[np.ndarray, "choices"]) -> Float[Tensor, "items"]:
+def _after_clicks(
+    model: Recommender, rows: Int[np.ndarray, "choices"], user: int | None
+) -> Float[Tensor, "items"]:
     "Any recommender's scores after these item rows, from kept states where it has some."
     if isinstance(model, Sequential):
-        return model._clicked(rows)
+        return model._clicked(rows, user)
     return score_sequence(model, Histories.from_lists([rows.tolist()]))[0]
 
 # %% ../../nbs/10_sequence/3_voices.ipynb #3e1847cd
