@@ -1227,7 +1227,7 @@ def items_table(
                 f"{few_names(table.columns)}"
             )
     columns = [c for c in (TEXT_COLUMNS if text is None else text) if c in table]
-    items, notes = table.assign(item_id=np.append(np.asarray(ids, object), None)[codes]), []
+    items, notes = table.assign(item_id=np.array([*ids, None], dtype=object)[codes]), []
     if columns:
         items["text"] = join_text(items, columns)
     if columns:

@@ -183,7 +183,7 @@ def _listed(x: Any) -> Any:
 
 # %% ../../nbs/01_data/workshop/storage.ipynb #57a6e2f
 # printed in full
-_SINGLE = (str, bytes, int, float, complex, np.generic, Decimal)
+_SINGLE: tuple[type, ...] = (str, bytes, int, float, complex, np.generic, Decimal)
 _SINGLE += (datetime.date, datetime.time, datetime.timedelta)
 
 

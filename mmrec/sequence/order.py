@@ -224,10 +224,10 @@ def stretches(h: Histories, length: int) -> Histories:
 def _check_settings(model: Any) -> None:
     "MMRecError where a setting is no number within its limits; whole limits want whole numbers."
     for name, (low, high) in model.limits.items():
-        v, kinds = getattr(model, name), (int, np.integer)
+        v, kinds = getattr(model, name), [int, np.integer]
         if not isinstance(low, int):
-            kinds = (*kinds, float, np.floating)
-        if v is None or isinstance(v, kinds) and not isinstance(v, bool) and low <= v <= high:
+            kinds += [float, np.floating]
+        if v is None or isinstance(v, tuple(kinds)) and not isinstance(v, bool) and low <= v <= high:
             continue
         what = "a whole number" if isinstance(low, int) else "a number"
         raise MMRecError(
