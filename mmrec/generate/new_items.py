@@ -117,6 +117,7 @@ class VAEMaker(Maker):
 
     def _cost(self, net, z, y):
         mu, log_s = net["encode"](torch.cat([y, z], 1)).chunk(2, 1)
+        log_s = log_s.clamp(-8, 4)  # exp() of what is larger ended a training in NaN
         h = mu + log_s.exp() * torch.randn_like(mu)
         gap = (y - net["decode"](torch.cat([h, z], 1))).square()
         fit = (gap / (2 * (2 * net.log_sigma).exp()) + net.log_sigma).sum(1)

@@ -227,7 +227,8 @@ def _check_settings(model: Any) -> None:
         v, kinds = getattr(model, name), [int, np.integer]
         if not isinstance(low, int):
             kinds += [float, np.floating]
-        if v is None or isinstance(v, tuple(kinds)) and not isinstance(v, bool) and low <= v <= high:
+        number = isinstance(v, tuple(kinds)) and not isinstance(v, bool)
+        if v is None or number and low <= v <= high:
             continue
         what = "a whole number" if isinstance(low, int) else "a number"
         raise MMRecError(
