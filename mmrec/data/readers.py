@@ -945,9 +945,10 @@ def read_ids(
         if distinct.dtype.kind == "f"
         else text.str.fullmatch(r"\d(?:[.,]\d+)?[eE]\+\d+")
     )
+    cut = np.append(np.asarray(short, bool), False)[codes]
     own.rows(
         place,
-        np.append(np.asarray(short, bool), False)[codes],
+        cut,
         lambda r: (
             f"{column.name} {one_line(column.iloc[r])} was cut to a few digits by another program"
         ),
@@ -955,6 +956,7 @@ def read_ids(
     )
     if found is None:
         own.check()
+    codes = np.where(cut, -1, codes)  # which one it was, nobody knows
     text = text.str.replace(r"^(-?(?:0|[1-9]\d*))\.0+$", r"\1", regex=True)  # 7.0 is item 7
     if text.has_duplicates:  # 7 and "7" in one column
         again, text = pd.factorize(text)
@@ -994,7 +996,7 @@ def read_times(
                 utc=True,
                 format=date_format or "ISO8601",
             )
-        except (ValueError, TypeError) as e:
+        except (ValueError, TypeError, re.error) as e:
             raise MMRecError(
                 f"date_format={date_format!r}: {one_line(e)}; for example '%d/%m/%Y'"
             ) from None

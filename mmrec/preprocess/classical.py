@@ -103,14 +103,16 @@ def tfidf_features(
         lowercase=False,
         sublinear_tf=True,
     )
-    tfidf.fit([texts[i] for i in fit])
+    try:
+        tfidf.fit([texts[i] for i in fit])
+    except ValueError:  # an empty vocabulary
+        raise MMRecError(f"'{dataset.name}': no training item has a word in its text") from None
     x = tfidf.transform(texts)
-    if dim is not None and min(dim, len(fit) - 1) < x.shape[1]:
-        x = (
-            TruncatedSVD(min(dim, len(fit) - 1, x.shape[1] - 1), random_state=seed)
-            .fit(x[fit])
-            .transform(x)
-        )
+    most = max(len(fit) - 1, 1)  # one text alone has one direction
+    if dim is not None and min(dim, most) < x.shape[1]:
+        svd = TruncatedSVD(min(dim, most, x.shape[1] - 1), random_state=seed)
+        with np.errstate(invalid="ignore"):  # the variance that one text explains
+            x = svd.fit(x[fit]).transform(x)
     x = np.asarray(x.toarray() if sp.issparse(x) else x, np.float32)
     present &= np.abs(x).sum(1) > 0  # no known word: nothing is known about it
     x[~present] = 0

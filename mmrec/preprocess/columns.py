@@ -70,6 +70,7 @@ def wrong_cell(table, column, what, bad, why) -> MMRecError:
     "The error that names the first wrong row."
     row = int(np.flatnonzero(bad)[0])
     name, cell = str(table.iloc[row, 0])[:40], table[column].iloc[row]
+    cell = cell.item() if isinstance(cell, np.generic) else cell
     shown = repr(cell[:30]) if isinstance(cell, str) else short(cell)
     return MMRecError(
         f"{what}, row {row + 1} ({name!r}): {column} {shown} {why} ({int(bad.sum())} such rows)"
