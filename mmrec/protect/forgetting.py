@@ -24,7 +24,14 @@ from ..data.readers import MEDIA
 from ..environment import MMRecError, UnknownId, Unsupported
 from ..evaluate.blockwise import top_k
 from ..recommend.closed_form import EASE, ItemGraph, power
-from ..recommend.recommender import ContentKNN, ItemKNN, MadeOfOthers, Popular, Recommender
+from mmrec.recommend.recommender import (
+    ContentKNN,
+    ItemKNN,
+    MadeOfOthers,
+    Popular,
+    Recommender,
+    lists_without,
+)
 from ..recommend.recommender import content_vectors
 
 # %% ../../nbs/15_protect/1_forgetting.ipynb #f58c6a57
@@ -316,6 +323,8 @@ class Sharded(AroundOne):
         of, out = shard_of(self.user_ids_, self.shards, self.seed), None
         for s, part in self.parts().items():
             at = np.flatnonzero(of[rows] == s)
+            if getattr(self, "_without", None) is not None:
+                part = lists_without(part, self._without[at])
             own = part.score(np.cumsum(of == s)[rows[at]] - 1)
             out = own.new_zeros(len(rows), own.shape[1]) if out is None else out
             out[at] = own

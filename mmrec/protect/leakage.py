@@ -19,7 +19,7 @@ from ..data.dataset import Dataset
 from ..environment import MMRecError
 from ..evaluate.ranking import bootstrap
 from .forgetting import AroundOne
-from ..recommend.recommender import Recommender
+from ..recommend.recommender import Recommender, lists_without
 from ..serve.answers import scores_of_neighbours
 
 # %% ../../nbs/15_protect/3_leakage.ipynb #1530probe
@@ -37,7 +37,8 @@ def answers_to(model: Recommender, x: sp.csr_matrix) -> Float[torch.Tensor, "peo
     if model.can_score_new_users:
         return torch.as_tensor(model.score_history(x)).double()
     model._fitted()
-    return scores_of_neighbours(_Asked(model, model.train_), x).double()  # type: ignore[arg-type]
+    usual = lists_without(model, None)  # neighbours are told what they are told
+    return scores_of_neighbours(_Asked(usual, usual.train_), x).double()  # type: ignore[arg-type]
 
 
 def membership_signal(

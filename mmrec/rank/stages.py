@@ -25,6 +25,7 @@ from mmrec.recommend.recommender import (
     rows_of_ids,
     best_items,
     content_vectors,
+    lists_without,
 )
 from ..recommend.storage import Stored, learned_state
 from ..recommend.trained import Factors
@@ -446,13 +447,13 @@ class _Retrieves(_Ruled):
     ) -> tuple[Int[np.ndarray, "users c"], Float[np.ndarray, "users c"]]:
         "What the index says, without what is barred: as many more are asked for."
         n = min(self.candidates, len(allowed))
-        most = int(np.diff(barred[rows].indptr).max(initial=0))
+        most = int(np.diff(barred.indptr).max(initial=0))
         queries, may = self.retriever_.users_[torch.as_tensor(rows)], torch.from_numpy(allowed)
         value, item = self._index.search(queries, min(n + most, len(allowed)), may)
         value, item = value.double().numpy(), item.numpy()
         seen = [
-            np.isin(i, barred.indices[slice(*barred.indptr[[u, u + 1]])])
-            for u, i in zip(rows, item)
+            np.isin(i, barred.indices[slice(*barred.indptr[[n, n + 1]])])
+            for n, i in enumerate(item)
         ]
         fine = (item >= 0) & ~np.array(seen, bool).reshape(item.shape)
         first = np.argsort(~fine, 1, kind="stable")[:, :n]
@@ -462,13 +463,17 @@ class _Retrieves(_Ruled):
     def _retrieve(
         self, rows: Int[np.ndarray, "users"], allowed: np.ndarray, barred: sp.csr_matrix
     ) -> tuple[Int[np.ndarray, "users c"], Float[np.ndarray, "users c"]]:
-        "The first stage for known people, some at a time."
+        """The first stage for known people, some at a time; `barred` has a row for each, and what
+        it holds is no candidate, so that no rule after it counts it."""
         if getattr(self, "_index", None) is not None:
             return self._found(np.asarray(rows), allowed, barred)
         size = max(1, 2**23 // len(allowed))
-        blocks = [rows[i : i + size] for i in range(0, len(rows), size)] or [rows]
-        said = lambda b: torch.as_tensor(self.retriever_.score(b))
-        found = [self._top(said(b), self.may_show(b) & allowed, barred[b]) for b in blocks]
+        blocks = [(rows[i : i + size], barred[i : i + size]) for i in range(0, len(rows), size)]
+        said = lambda b, out: torch.as_tensor(lists_without(self.retriever_, out).score(b))
+        found = [
+            self._top(said(b, out), self.may_show(b) & allowed, out)
+            for b, out in blocks or [(rows, barred)]
+        ]
         return np.concatenate([i for i, _ in found]), np.concatenate([v for _, v in found])
 
 # %% ../../nbs/12_rank/4_stages.ipynb #125400a5
@@ -493,7 +498,7 @@ class _Staged(_Retrieves):
         """What a ranker will meet, with answers: the candidates of everybody with validation
         choices, `label` 1 at these, `place` and `retrieved` (score) as the first stage says."""
         users = np.flatnonzero(np.diff(dataset.valid.indptr))
-        items, scores = self._retrieve(users, self.allowed_, self.train_)
+        items, scores = self._retrieve(users, self.allowed_, self.train_[users])
         there = items >= 0
         row, place = np.nonzero(there)
         out = pd.DataFrame({"user": users[row], "item": items[there]})
@@ -523,6 +528,13 @@ class _Staged(_Retrieves):
 # %% ../../nbs/12_rank/4_stages.ipynb #12540023
 class _Ranks(_Staged):
     "Candidates ranked and re-ranked, and what is made of them."
+
+    _without: sp.csr_matrix | None = None  # as `lists_without` says; None: what was learned from
+
+    def _barred(self, usual: sp.csr_matrix) -> sp.csr_matrix:
+        "What the next lists are made without, a row for each; of other people than those: `usual`."
+        own = self._without
+        return usual if own is None or own.shape != usual.shape else own
 
     @property
     def _first(self) -> Recommender:
@@ -577,9 +589,10 @@ class _Ranks(_Staged):
 
     def score(self, user_rows: Int[np.ndarray, "users"]) -> Float[torch.Tensor, "users items"]:
         """One over the place in the list for each user row, -inf at all that is not in it. What was
-        learned from is not in the list."""
+        learned from is not in the list, unless `lists_without` bars something else."""
         rows = self._user_rows(user_rows)
-        return self._filled(rows, self._retrieve(rows, self.allowed_, self.train_))
+        barred = self._barred(self.train_[rows])
+        return self._filled(rows, self._retrieve(rows, self.allowed_, barred))
 
     def _filled(self, rows, found) -> Float[torch.Tensor, "users items"]:
         out = torch.full((len(rows), len(self.item_ids_)), -torch.inf, dtype=torch.float64)
@@ -592,7 +605,7 @@ class _Ranks(_Staged):
         empty = np.flatnonzero(np.diff(x.indptr) == 0)
         scores[empty] = torch.as_tensor(np.asarray(self.train_.sum(0))).to(scores)
         nobody = np.full(x.shape[0], -1)
-        return self._filled(nobody, self._top(scores, self.may_show(nobody), x))
+        return self._filled(nobody, self._top(scores, self.may_show(nobody), self._barred(x)))
 
 # %% ../../nbs/12_rank/4_stages.ipynb #125400b2
 class TwoStage(_Ranks):
@@ -616,7 +629,7 @@ class TwoStage(_Ranks):
         allowed = self.allowed_.copy()
         if candidates is not None:
             allowed &= np.isin(np.arange(len(allowed)), rows_of_ids(self, "item", candidates))
-        barred = self.seen_ if exclude_seen else sp.csr_matrix(self.seen_.shape, dtype=np.float32)
+        barred = self.seen_[rows] if exclude_seen else sp.csr_matrix((len(rows), len(allowed)))
         frames, short = [top_k_table(torch.empty(0, len(allowed)), k, self.item_ids_, self)], 0
         ids = np.asarray(self.item_ids_, dtype=object)
         found = self._retrieve(rows, allowed, barred)
@@ -642,7 +655,7 @@ class TwoStage(_Ranks):
             rows_of_ids(self, "user", [user_id]),
             int(rows_of_ids(self, "item", [item_id])[0]),
         )
-        items, said = found = self._retrieve(rows, self.allowed_, self.train_)
+        items, said = found = self._retrieve(rows, self.allowed_, self.train_[rows])
         lines: list[tuple] = []
         pass_ = self.may_show(rows)[0]
         lines.append(("hard rules", int(pass_[item]), np.nan, int(pass_.sum())))

@@ -241,10 +241,15 @@ class _Lists(_Abilities):
         others, frames = torch.from_numpy(~allowed), []
         size = max(1, 2**23 // len(allowed))
         for block in (rows[i : i + size] for i in range(0, len(rows), size)):
-            s = self.score(block).clone()
-            seen = self.seen_[block].tocoo()
-            if exclude_seen:
-                s[torch.from_numpy(seen.row).long(), torch.from_numpy(seen.col).long()] = -torch.inf
+            shut = sp.csr_matrix((len(block), len(allowed)), dtype=np.float32)
+            shut = self.seen_[block] if exclude_seen else shut
+            gone = (
+                shut
+                if candidates is None
+                else shut + sp.csr_matrix(np.tile(~allowed, (len(block), 1)), dtype=np.float32)
+            )
+            s, seen = lists_without(self, gone).score(block).clone(), shut.tocoo()
+            s[torch.from_numpy(seen.row).long(), torch.from_numpy(seen.col).long()] = -torch.inf
             found = top_k_table(
                 s.masked_fill(others.to(s.device), -torch.inf), k, self.item_ids_, self
             )
@@ -447,6 +452,18 @@ class ContentKNN(Recommender):
         return torch.from_numpy(mean) @ self.vectors_.T
 
 # %% ../../nbs/08_recommend/1_recommender.ipynb #0e50000b
+def lists_without(model: Any, barred: sp.csr_matrix | None) -> Any:
+    """A recommender that makes lists (it has a `_without`), or has one inside, which makes them
+    without `barred` (people x items): a row for each person it is asked for next. None: as ever."""
+    inside = {n: m for n, m in learned_state(model).items() if isinstance(m, Recommender)}
+    new = {n: lists_without(m, barred) for n, m in inside.items()}
+    if not hasattr(type(model), "_without") and all(new[n] is m for n, m in inside.items()):
+        return model
+    own = copy.copy(model)
+    own.__dict__.update(new, _without=barred)
+    return own
+
+
 class MadeOfOthers(Recommender):
     "A recommender with fitted ones inside; what their hard rules forbid, it does not show either."
 

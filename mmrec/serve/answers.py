@@ -21,7 +21,7 @@ from torch import Tensor
 
 from mmrec.data.readers import MEDIA, MODALITIES
 from mmrec.environment import MMRecError, UnknownId
-from mmrec.recommend.recommender import best_items
+from mmrec.recommend.recommender import best_items, lists_without
 from mmrec.preprocess.columns import cell_categories
 from mmrec.serve.bundle import VIEWS, Bundle, ExactIndex, Space, encoder_of, shrink_media
 
@@ -173,9 +173,10 @@ def fold_in(
     bundle: Bundle,
     history: sp.csr_matrix,  # people x known items
     people: np.ndarray | None = None,  # their rows, -1: somebody unknown; without it, all are
+    barred: sp.csr_matrix | None = None,  # what a list is made without; None: the history
 ) -> Float[Tensor, "people known"]:
     "Scores for people the model was not fitted with; where nothing is to go by, popularity."
-    model = bundle.recommender
+    model = bundle.recommender if barred is None else lists_without(bundle.recommender, barred)
     if model.can_score_new_users:
         scores = torch.as_tensor(model.score_history(history)).clone().float()
     else:
@@ -470,10 +471,15 @@ def is_on_record(
 
 # %% ../../nbs/14_serve/2_answers.ipynb #a2000004
 def person_scores(
-    bundle: Bundle, user: str | None, history: np.ndarray, clicks: list | None = None
+    bundle: Bundle,
+    user: str | None,
+    history: np.ndarray,
+    clicks: list | None = None,
+    shut: Bool[Tensor, "items"] | None = None,  # what will not be shown, so no rule counts it
 ) -> Float[Tensor, "items"]:
     "Every item's score for one person: what is on record, then item ids as they were clicked."
-    model: Any = bundle.recommender
+    barred = None if shut is None else sp.csr_matrix(shut[None, : bundle.n_known].numpy())
+    model: Any = bundle.recommender if barred is None else lists_without(bundle.recommender, barred)
     people = np.full(1, -1) if user is None else bundle.rows([user], "users")
     if is_on_record(bundle, user, history, clicks):
         known = torch.as_tensor(model.score(bundle.rows([user], "users"))).float()
@@ -490,8 +496,15 @@ def person_scores(
             bundle,
             row_of_choices(np.unique(nearest_known(bundle, history)), bundle.n_known),
             people,
+            barred,
         )
     return with_scores_of_added(bundle, known, row_of_choices(history, len(bundle)), people)[0]
+
+
+def known_scores(bundle: Bundle, rows: np.ndarray) -> Float[Tensor, "people known"]:
+    "What the model tells people on record; lists are made without what the bundle holds of them."
+    model = lists_without(bundle.recommender, bundle.seen[rows])
+    return torch.as_tensor(model.score(rows)).float()
 
 
 def nearest_known(bundle: Bundle, rows: np.ndarray) -> np.ndarray:
@@ -562,11 +575,11 @@ def recommend_for(
             f"1 (most different)"
         )
     history = history_of(bundle, user, clicks)
-    if scores is None:
-        scores = person_scores(bundle, user, history, clicks)
     allowed = torch.from_numpy(matching_items(bundle.items, where, bundle.facets))
     if exclude_seen:
         allowed[history] = False
+    if scores is None:
+        scores = person_scores(bundle, user, history, clicks, ~allowed)
     pool = min(k if not diversity else max(50, 5 * k), len(bundle))
     ranked = scores.masked_fill(~allowed, -torch.inf)[None]
     rows, best = (torch.from_numpy(x[0]) for x in best_items(ranked, pool, bundle.recommender))

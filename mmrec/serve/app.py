@@ -36,6 +36,7 @@ import torch
 from mmrec.data.readers import MEDIA
 from mmrec.data.storage import disk_refusal, writing
 from mmrec.environment import MMRecError, UnknownId
+from mmrec.recommend.recommender import lists_without
 from mmrec.serve import answers
 from mmrec.serve.added import added_folder, keep_item, own_folder, with_kept
 from mmrec.serve.apart import Apart, Busy
@@ -264,7 +265,7 @@ class Service:
 
     def scores(self, rows: np.ndarray) -> torch.Tensor:
         "What the model says to known users."
-        return torch.as_tensor(self.bundle.recommender.score(rows)).float()
+        return answers.known_scores(self.bundle, rows)
 
     def store(self) -> None:
         """Give a larger index what it does not hold yet; if it will not take it, answers go on
@@ -474,7 +475,11 @@ def add_questions(app: Any, service: Service) -> None:
             table = await asyncio.to_thread(lambda: recommend_in_words(*asked, **rules))
             return {"items": service.cards(table)}
         history = answers.history_of(b, ask.user, ask.clicks)
-        if answers.is_on_record(b, ask.user, history, ask.clicks):
+        # a list is made for what may be shown: one for everybody's usual wish will do only then
+        usual = (ask.exclude_seen and not where) or lists_without(
+            b.recommender, None
+        ) is b.recommender
+        if usual and answers.is_on_record(b, ask.user, history, ask.clicks):
             person = b.rows([ask.user], "users")
             known = (await service.batch(int(person[0])))[None]
             scores = answers.with_scores_of_added(

@@ -16,7 +16,13 @@ import torch
 from mmrec.encode.speech import Transcript, transcribe
 from mmrec.environment import MMRecError
 from mmrec.preprocess.media import read_audio
-from mmrec.serve.answers import history_of, person_scores, recommend_for, search_by_content
+from mmrec.serve.answers import (
+    history_of,
+    matching_items,
+    person_scores,
+    recommend_for,
+    search_by_content,
+)
 from mmrec.serve.apart import Busy
 from mmrec.serve.bundle import Bundle, Unreadable
 
@@ -39,11 +45,14 @@ def recommend_in_words(
     near = search_by_content(bundle, raw, pool, where=where, user=user)["item"].tolist()
     clicks = clicks if clicks or user is not None else []
     chosen = clicks if user is not None or clicks else near[:STAND_INS]
-    scores = person_scores(bundle, user, history_of(bundle, user, chosen), chosen)
+    history = history_of(bundle, user, chosen)
+    shut = torch.from_numpy(~matching_items(bundle.items, where, bundle.facets))
     if chosen is clicks:  # a request: nothing far from the words
         far = torch.ones(len(bundle), dtype=torch.bool)
         far[torch.from_numpy(bundle.rows(near))] = False
-        scores = scores.masked_fill(far, -torch.inf)
+        shut |= far
+        shut[history] |= bool(how.get("exclude_seen", True))
+    scores = person_scores(bundle, user, history, chosen, shut).masked_fill(shut, -torch.inf)
     return recommend_for(bundle, user, clicks, k, where, scores=scores, **how)
 
 # %% ../../nbs/14_serve/workshop/words.ipynb #2f8f7079
