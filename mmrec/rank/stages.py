@@ -426,7 +426,7 @@ class _Retrieves(_Ruled):
         barred: sp.csr_matrix,
     ) -> tuple[Int[np.ndarray, "users c"], Float[np.ndarray, "users c"]]:
         "Candidates (-1: none) and their scores, best first, from all items' scores."
-        s, seen = scores.detach().cpu().double().clone(), barred.tocoo()
+        s, seen = torch.as_tensor(scores).detach().cpu().double().clone(), barred.tocoo()
         s[torch.from_numpy(~np.broadcast_to(allowed, s.shape))] = -torch.inf
         s[torch.from_numpy(seen.row).long(), torch.from_numpy(seen.col).long()] = -torch.inf
         item, value = best_items(s, min(self.candidates, s.shape[1]), self.retriever_)
@@ -460,6 +460,13 @@ class _Retrieves(_Ruled):
         item, value = np.where(fine, item, -1), np.where(fine, value, -np.inf)
         return np.take_along_axis(item, first, 1), np.take_along_axis(value, first, 1)
 
+    def _told(self, may: np.ndarray, barred: sp.csr_matrix) -> Any:
+        "The first stage; if it makes lists itself, without what will not be shown."
+        first = self.retriever_
+        if lists_without(first, None) is first:
+            return first
+        return lists_without(first, barred + sp.csr_matrix(~may, dtype=np.float32))
+
     def _retrieve(
         self, rows: Int[np.ndarray, "users"], allowed: np.ndarray, barred: sp.csr_matrix
     ) -> tuple[Int[np.ndarray, "users c"], Float[np.ndarray, "users c"]]:
@@ -469,11 +476,10 @@ class _Retrieves(_Ruled):
             return self._found(np.asarray(rows), allowed, barred)
         size = max(1, 2**23 // len(allowed))
         blocks = [(rows[i : i + size], barred[i : i + size]) for i in range(0, len(rows), size)]
-        said = lambda b, out: torch.as_tensor(lists_without(self.retriever_, out).score(b))
-        found = [
-            self._top(said(b, out), self.may_show(b) & allowed, out)
-            for b, out in blocks or [(rows, barred)]
-        ]
+        found = []
+        for b, out in blocks or [(rows, barred)]:
+            may = self.may_show(b) & allowed
+            found.append(self._top(self._told(may, out).score(b), may, out))
         return np.concatenate([i for i, _ in found]), np.concatenate([v for _, v in found])
 
 # %% ../../nbs/12_rank/4_stages.ipynb #125400a5
@@ -601,11 +607,12 @@ class _Ranks(_Staged):
         return out
 
     def _from_history(self, x):
-        scores = torch.as_tensor(self.retriever_.score_history(x)).clone()
+        nobody, barred = np.full(x.shape[0], -1), self._barred(x)
+        may = self.may_show(nobody)
+        scores = torch.as_tensor(self._told(may, barred).score_history(x)).clone()
         empty = np.flatnonzero(np.diff(x.indptr) == 0)
         scores[empty] = torch.as_tensor(np.asarray(self.train_.sum(0))).to(scores)
-        nobody = np.full(x.shape[0], -1)
-        return self._filled(nobody, self._top(scores, self.may_show(nobody), self._barred(x)))
+        return self._filled(nobody, self._top(scores, may, barred))
 
 # %% ../../nbs/12_rank/4_stages.ipynb #125400b2
 class TwoStage(_Ranks):

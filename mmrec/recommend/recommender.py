@@ -186,6 +186,18 @@ def rows_of_ids(
         )
     return rows
 
+# %% ../../nbs/08_recommend/1_recommender.ipynb #0e50001a
+def lists_without(model: Any, barred: sp.csr_matrix | None) -> Any:
+    """A recommender that makes lists (it has a `_without`), or has one inside, which makes them
+    without `barred` (people x items): a row for each person it is asked for next. None: as ever."""
+    inside = {n: m for n, m in learned_state(model).items() if isinstance(m, Recommender)}
+    new = {n: lists_without(m, barred) for n, m in inside.items()}
+    if not hasattr(type(model), "_without") and all(new[n] is m for n, m in inside.items()):
+        return model
+    own = copy.copy(model)
+    own.__dict__.update(new, _without=barred)
+    return own
+
 # %% ../../nbs/08_recommend/1_recommender.ipynb #ab5b1347
 def best_items(scores, k: int, who) -> tuple[np.ndarray, np.ndarray]:
     """Places and scores of the k best of each row; MMRecError where one of them is NaN, which is
@@ -452,18 +464,6 @@ class ContentKNN(Recommender):
         return torch.from_numpy(mean) @ self.vectors_.T
 
 # %% ../../nbs/08_recommend/1_recommender.ipynb #0e50000b
-def lists_without(model: Any, barred: sp.csr_matrix | None) -> Any:
-    """A recommender that makes lists (it has a `_without`), or has one inside, which makes them
-    without `barred` (people x items): a row for each person it is asked for next. None: as ever."""
-    inside = {n: m for n, m in learned_state(model).items() if isinstance(m, Recommender)}
-    new = {n: lists_without(m, barred) for n, m in inside.items()}
-    if not hasattr(type(model), "_without") and all(new[n] is m for n, m in inside.items()):
-        return model
-    own = copy.copy(model)
-    own.__dict__.update(new, _without=barred)
-    return own
-
-
 class MadeOfOthers(Recommender):
     "A recommender with fitted ones inside; what their hard rules forbid, it does not show either."
 
