@@ -13,6 +13,7 @@ from .off_policy import CrossFitted as CrossFitted
 from .off_policy import cross_fitted as cross_fitted
 from .off_policy import mean_rewards as mean_rewards
 from .off_policy import rounds_of as rounds_of
+from .off_policy import shown_rows as shown_rows
 from .off_policy import load_obd as load_obd
 from .off_policy import item_shares as item_shares
 from .off_policy import Decision as Decision

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ..data.basics import seeded
 from ..data.dataset import Features
 from ..data.logs import Policy, VisitState
-from .off_policy import _shown_rows
+from .off_policy import shown_rows
 from ..environment import MMRecError
 from ..sequence.networks import ItemVectors, Trunk
 
@@ -90,7 +90,7 @@ MOST_PLACES = 1e9  # more than one array can hold side by side
 
 def _sound(events: pd.DataFrame) -> pd.DataFrame:
     "What was shown; MMRecError unless each row has a person, an item and a place of its own."
-    shown, p = _shown_rows(events, 2**31, ("user", "visit", "timestamp")), events["position"]
+    shown, p = shown_rows(events, 2**31, ("user", "visit", "timestamp")), events["position"]
     if not (p[shown.index] > 0).any():  # places were not logged: as the log has them
         shown = shown.assign(position=shown.groupby("slate").cumcount() + 1)
     for bad, what in (

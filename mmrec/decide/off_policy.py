@@ -3,7 +3,7 @@
 # %% auto #0
 __all__ = ['STRENGTHS', 'LoggedRounds', 'Estimate', 'Estimator', 'weights', 'ratio_interval', 'IPS', 'SelfNormalised',
            'DirectMethod', 'SwitchDR', 'DoublyRobust', 'CrossFitted', 'cross_fitted', 'mean_rewards', 'rounds_of',
-           'load_obd', 'item_shares', 'Decision', 'may_ship']
+           'shown_rows', 'load_obd', 'item_shares', 'Decision', 'may_ship']
 
 # %% ../../nbs/13_decide/1_off_policy.ipynb #de010005
 import warnings
@@ -374,7 +374,7 @@ def rounds_of(
     clusters: str = "slate",  # or "user": what belongs together
 ) -> LoggedRounds:
     "The shown items of an event log, each with what followed; checked."
-    shown = _shown_rows(events, n_actions, (*filter(None, (contexts,)), clusters))
+    shown = shown_rows(events, n_actions, (*filter(None, (contexts,)), clusters))
     number = pd.Series(pd.factorize(events["slate"])[0], events.index)
     key = lambda x: number[x.index].to_numpy() * n_actions + x["item"].to_numpy()
     # somewhere twice in a slate: what followed belongs to the first place
@@ -400,7 +400,8 @@ def rounds_of(
     )
 
 
-def _shown_rows(events: pd.DataFrame, n_actions: int, more: tuple) -> pd.DataFrame:
+def shown_rows(events: pd.DataFrame, n_actions: int, more: tuple) -> pd.DataFrame:
+    "What was shown, checked: item, place and probability of each; MMRecError names the row."
     wanted = ("item", "slate", "position", "propensity", "kind", "value", *more)
     lacks = [c for c in wanted if c not in events]
     if lacks:
