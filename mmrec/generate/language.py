@@ -478,7 +478,8 @@ def _digest(what: list) -> str:
 
 
 def _write_json(file: Path, answer: Any) -> None:
-    kept = json.dumps({"answer": answer, "hash": _digest([answer])})
+    # of question and answer: an answer under another question's name is none
+    kept = json.dumps({"answer": answer, "hash": _digest([file.stem, answer])})
     write_atomic(file, lambda p: Path(p).write_text(kept))
 
 
@@ -486,7 +487,7 @@ def _read_json(file: Path) -> Any:
     "The answer in a file; None where there is none, or another than was written."
     try:
         kept = json.loads(file.read_text())
-        return kept["answer"] if kept["hash"] == _digest([kept["answer"]]) else None
+        return kept["answer"] if kept["hash"] == _digest([file.stem, kept["answer"]]) else None
     except (OSError, ValueError, RecursionError, TypeError, KeyError):
         return None
 
